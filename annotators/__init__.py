@@ -1,0 +1,44 @@
+"""Annotators: measurements of documents. The dict names what exists; none drops a row or decides."""
+
+from __future__ import annotations
+
+from annotators import content_hash, language, minhash, source_code, statistics
+from annotators.annotator import Annotator, segmenter
+
+ANNOTATORS: dict[str, Annotator] = {
+    "language": Annotator(
+        version=language.VERSION,
+        config=language.Config,
+        step=language.step,
+        schema=language.schema,
+        assets=language.assets,
+    ),
+    "statistics": Annotator(
+        version=statistics.VERSION,
+        config=statistics.Config,
+        step=statistics.step,
+        schema=statistics.schema,
+        assets=segmenter,
+    ),
+    "content_hash": Annotator(
+        version=content_hash.VERSION,
+        config=content_hash.Config,
+        step=content_hash.step,
+        schema=content_hash.schema,
+    ),
+    "minhash": Annotator(
+        version=minhash.VERSION,
+        config=minhash.Config,
+        step=minhash.step,
+        schema=minhash.schema,
+        assets=segmenter,
+    ),
+    "source_code": Annotator(
+        version=source_code.VERSION,
+        config=source_code.Config,
+        step=source_code.step,
+        schema=source_code.schema,
+    ),
+}
+
+__all__ = ["ANNOTATORS", "Annotator"]

@@ -1,0 +1,96 @@
+"""The main text of an HTML page, without menus, adverts and footers.
+
+The library is trafilatura.
+TODO-MEASURED
+
+`main_text` parses in this process: call it through `corpus.limits.Guarded`.
+`xml_text` gives the text of an XML document that is all content (help pages, articles), paragraph by paragraph.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import trafilatura
+from lxml import etree
+
+from corpus.charset import decode
+from corpus.limits import Unreadable
+
+PROVENANCE = f"html/trafilatura-{importlib.metadata.version('trafilatura')}"
+XML_PROVENANCE = f"xml/lxml-{importlib.metadata.version('lxml')}"
+_DECLARED = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+_HEAD = 4096  # bytes in which a declared charset is looked for; WHATWG asks for 1024
+_LANGUAGE = re.compile(r"""<html\b[^>]{0,2000}?\blang\s*=\s*["']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)""", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MainText:
+    """What a page says. `text` is "" when there is none; the rest is None when the page does not say."""
+
+    text: str
+    title: str | None
+    date: str | None  # ISO 8601
+    language: str | None  # as declared: BCP 47
+    charset: str
+
+
+def main_text(html: bytes, url: str | None = None, charset: str | None = None) -> MainText:
+    """The main text of a page. `charset` is what the transport declared, if it did."""
+    page, used = decode(html, charset or declared_charset(html))
+    found = trafilatura.bare_extraction(page, url=url, include_comments=False, with_metadata=True) if page.strip() else None
+    language = _LANGUAGE.search(page[:20000])
+    return MainText(
+        text=(found.text or "") if found else "",
+        title=(found.title or None) if found else None,
+        date=(found.date or None) if found else None,
+        language=language[1] if language else None,
+        charset=used,
+    )
+
+
+def declared_charset(html: bytes) -> str | None:
+    """The charset that a `meta` element or an XML declaration names."""
+    found = _DECLARED.search(html[:_HEAD]) or re.search(rb"""encoding=["']([\w.:-]{1,40})""", html[:100])
+    return found[1].decode("ascii").lower() if found else None
+
+
+def xml_text(xml: bytes, ignore: tuple[str, ...] = ()) -> str:
+    """The paragraphs of an XML document, without the elements named in `ignore`, one line each, blank line between."""
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(xml, parser)
+    except etree.XMLSyntaxError as error:
+        raise Unreadable("xml", str(error)) from error
+    if root is None:
+        raise Unreadable("xml", "no element")
+    return "\n\n".join(_paragraphs(root, frozenset(ignore)))
+
+
+def _paragraphs(root: etree._Element, ignore: frozenset[str]) -> Iterator[str]:
+    """A paragraph is the outermost element with text beside its children."""
+    pending = [root]
+    while pending:
+        element = pending.pop()
+        if not isinstance(element.tag, str) or etree.QName(element).localname in ignore:
+            continue
+        children = list(element)
+        if any((part or "").strip() for part in (element.text, *(child.tail for child in children))):
+            yield " ".join(_all_text(element, ignore).split())
+        else:
+            pending.extend(reversed(children))
+
+
+def _all_text(element: etree._Element, ignore: frozenset[str]) -> str:
+    parts = []
+    for event, node in etree.iterwalk(element, events=("start", "end", "comment", "pi")):
+        if event == "start":
+            if etree.QName(node).localname in ignore:
+                continue
+            parts.append(node.text or "")
+        elif node is not element:
+            parts.append(node.tail or "")
+    return "".join(parts)

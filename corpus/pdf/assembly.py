@@ -1,0 +1,93 @@
+"""Pages to one text: running headers and footers removed, paragraphs and words that a page break cuts repaired.
+
+A running line is one of the first two or last two paragraphs of a page, short, whose text with digits masked stands in the same place on
+at least `MIN_REPEATS` pages within `WINDOW` pages around it. `page_ends[i]` is the offset in the text, in characters,
+at which page i ends; what separates two pages belongs to the later one; a page without text ends where the one before does.
+Pages must be in normal form (`corpus.normalise`); then the text is too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from corpus.normalise import normalise
+from corpus.pdf.layout import joined
+
+EDGE = 2  # paragraphs at the top and at the bottom that can be running lines
+MIN_REPEATS = 3
+WINDOW = 8  # pages before and after: headers change with the chapter
+MAX_RUNNING = 120  # characters
+_DIGITS = re.compile(r"\d+|\b[ivxlc]{1,6}\b", re.IGNORECASE)
+
+
+def assemble(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+    """The text of all pages, and where each ends."""
+    text, ends = _join(without_running_lines(pages), repair=True)
+    if normalise(text) != text:  # a repair made something that is not normal: seen on no document so far
+        text, ends = _join(pages, repair=False)
+    return text, tuple(ends)
+
+
+def without_running_lines(pages: Sequence[str]) -> list[str]:
+    """The pages without headers and footers."""
+    paragraphs = [[part for part in re.split(r"\n{2,}", page) if part.strip()] for page in pages]
+    keys = [_edge_keys(page) for page in paragraphs]
+    positions: dict[tuple[str, int, str], list[int]] = {}
+    for number, page in enumerate(keys):
+        for key in set(page.values()):
+            positions.setdefault(key, []).append(number)
+    result = []
+    for number, page in enumerate(paragraphs):
+        running = {i for i, key in keys[number].items() if _repeats(positions[key], number)}
+        kept = [part for i, part in enumerate(page) if i not in running]
+        result.append("\n\n".join(kept or page))  # a page of nothing but such lines keeps them
+    return result
+
+
+def _edge_keys(page: Sequence[str]) -> dict[int, tuple[str, int, str]]:
+    """For each paragraph at the edge of a page: which edge, how far from it, and its text with digits masked."""
+    keys = {}
+    for place in range(min(EDGE, len(page))):
+        for edge, index in (("bottom", len(page) - 1 - place), ("top", place)):
+            if len(page[index]) <= MAX_RUNNING:
+                keys[index] = (edge, place, _DIGITS.sub("#", " ".join(page[index].split())))
+    return keys
+
+
+def _repeats(numbers: Sequence[int], number: int) -> bool:
+    return sum(abs(other - number) <= WINDOW for other in numbers) >= MIN_REPEATS
+
+
+def _join(pages: Sequence[str], *, repair: bool) -> tuple[str, list[int]]:
+    parts: list[str] = []
+    ends: list[int] = []
+    size, last = 0, ""
+    for page in pages:
+        page = page.strip("\n")
+        if page:
+            addition = page if not last else _continuation(last, page) if repair else f"\n\n{page}"
+            if last and repair and addition is not None and addition.startswith("\0"):
+                parts[-1] = parts[-1][:-1]
+                size -= 1
+                ends = [min(end, size) for end in ends]
+                addition = addition[1:]
+            parts.append(addition)
+            size += len(addition)
+            last = page
+        ends.append(size)
+    return "".join(parts), ends
+
+
+def _continuation(last: str, page: str) -> str:
+    """How `page` goes on after `last`. A leading NUL: the last character before, a hyphen, goes."""
+    first = page[0]
+    if not first.islower() or not last[-1].isalpha() and last[-1] not in ",;-\u2010\u00ad":
+        return f"\n\n{page}"
+    if "\n" in last[-2:]:
+        return f"\n\n{page}"
+    tail = last[-100:]
+    whole = joined(tail, page[:100])
+    if whole.startswith(tail):
+        return whole[len(tail) :] + page[100:]
+    return "\0" + page

@@ -1,0 +1,267 @@
+"""The text layer of PDF pages, read with PyMuPDF. PyMuPDF is AGPL: nothing else of ours imports it.
+
+`read_pages` gives of each: text in reading order (`corpus.pdf.layout`), the features of `corpus.pdf.trust` and the arm:
+`text`, `blank` (nothing drawn), `untrusted` (waits for a model: a picture, or text that is garbled), `failed` (cannot be
+parsed). Where MuPDF's text is garbled, that of pdfium is taken if it is not. Text is in logical order; of Arabic ligatures,
+which MuPDF gives back to front, the letters are turned.
+
+Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreadable`: `not_pdf`, `broken_pdf`, `encrypted`,
+`too_many_pages`, `no_pages`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pymupdf
+import pypdfium2
+
+from corpus.limits import Unreadable
+from corpus.normalise import normalise
+from corpus.pdf.layout import Line, page_text
+from corpus.pdf.trust import arm_of, is_garbled, text_features
+
+PROVENANCE = f"pdf/pymupdf-{importlib.metadata.version('pymupdf')}"
+_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
+_RTL_SCRIPTS = ("R", "AL")
+_VISIBLE = 16 | 32  # a span's char_flags: filled, stroked
+_MONO = 8  # a span's flags
+_ERRORS = (RuntimeError, ValueError, IndexError)  # of PyMuPDF on broken pages
+
+pymupdf.TOOLS.mupdf_display_errors(False)
+pymupdf.TOOLS.mupdf_display_warnings(False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageText:
+    """One page."""
+
+    number: int  # from 0
+    arm: str
+    text: str  # in normal form; "" unless arm is "text"
+    features: Mapping[str, float | int | bool | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PdfPart:
+    """Some pages, and what the PDF says of itself."""
+
+    count: int  # pages of the whole document
+    title: str  # "" where it has none
+    created: str  # ISO 8601 date, or ""
+    pages: tuple[PageText, ...]
+
+
+def read_pages(data: bytes, passwords: Sequence[str], max_pages: int, start: int, stop: int) -> PdfPart:
+    """The pages from `start` up to `stop`, as far as there are."""
+    try:
+        with _open(data, passwords) as document:
+            _check_count(document.page_count, max_pages)
+            return _part(document, data, passwords, start, stop)
+    except Unreadable as error:
+        if error.reason not in ("broken_pdf", "no_pages"):
+            raise
+        return _second_opinion(data, passwords, max_pages, start, stop, error)
+
+
+def _check_count(count: int, max_pages: int) -> None:
+    if not count:
+        raise Unreadable("no_pages", "a PDF without pages")
+    if count > max_pages:
+        raise Unreadable("too_many_pages", f"{count} pages, the limit is {max_pages}")
+
+
+def _part(document: pymupdf.Document, data: bytes, passwords: Sequence[str], start: int, stop: int) -> PdfPart:
+    metadata = document.metadata or {}
+    stop = min(stop, document.page_count)
+    return PdfPart(
+        count=document.page_count,
+        title=normalise(" ".join((metadata.get("title") or "").split())),
+        created=_date(metadata.get("creationDate") or ""),
+        pages=tuple(_page(document, number, data, passwords) for number in range(start, stop)),
+    )
+
+
+def _second_opinion(
+    data: bytes, passwords: Sequence[str], max_pages: int, start: int, stop: int, error: Unreadable
+) -> PdfPart:
+    """pdfium's pages of a document in which MuPDF finds none."""
+    try:
+        with pypdfium2.PdfDocument(data, password=next(iter(passwords), None)) as document:
+            count = len(document)
+    except pypdfium2.PdfiumError:
+        raise error from None
+    _check_count(count, max_pages)
+    numbers = range(start, min(stop, count))
+    return PdfPart(
+        count=count, title="", created="", pages=tuple(_other_page(data, passwords, n, str(error)) for n in numbers)
+    )
+
+
+def _open(data: bytes, passwords: Sequence[str]) -> pymupdf.Document:
+    if b"%PDF" not in data[:4096] and b"startxref" not in data[-4096:]:
+        raise Unreadable("not_pdf", f"it starts with {data[:16]!r}")
+    try:
+        document = pymupdf.open(stream=data, filetype="pdf")
+        if document.needs_pass and not any(document.authenticate(password) for password in passwords):
+            raise Unreadable("encrypted", "it needs a password")
+        _ = document.page_count
+    except _ERRORS as error:
+        raise Unreadable("broken_pdf", str(error)) from error
+    return document
+
+
+def _page(document: pymupdf.Document, number: int, data: bytes, passwords: Sequence[str]) -> PageText:
+    try:
+        page = document[number]
+        text, invisible = _text(page)
+        features: dict[str, Any] = {"reader": "mupdf", **text_features(text), "invisible_share": invisible}
+        features |= {"image_share": _image_share(page), "fonts_without_unicode": _fonts_without_unicode(document, number)}
+        if not features["n_chars"]:
+            features["uniform"] = _is_uniform(page)
+    except _ERRORS as error:
+        return _other_page(data, passwords, number, str(error))
+    if features["garbled_share"] > 0 and arm_of(features) == "untrusted":
+        text, features = _second_reading(data, passwords, number, text, features)
+    arm = arm_of(features)
+    return PageText(number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features)
+
+
+def _second_reading(
+    data: bytes, passwords: Sequence[str], number: int, text: str, features: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """pdfium's text of the page, where it is less garbled."""
+    other = _pdfium_text(data, passwords, number)
+    found = text_features(other or "")
+    better = found["garbled_share"] < features["garbled_share"] and found["n_chars"] >= 0.5 * features["n_chars"]
+    return (other, {**features, **found, "reader": "pdfium"}) if other and better else (text, features)
+
+
+def _other_page(data: bytes, passwords: Sequence[str], number: int, error: str) -> PageText:
+    """The page as pdfium reads it, after MuPDF failed on it."""
+    text = _pdfium_text(data, passwords, number)
+    if not text or not text.strip():
+        return PageText(number=number, arm="failed", text="", features={"error": error[:200]})
+    features = {"reader": "pdfium", **text_features(text), "invisible_share": 0.0, "image_share": 0.0}
+    arm = arm_of(features)
+    return PageText(number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features)
+
+
+def _pdfium_text(data: bytes, passwords: Sequence[str], number: int) -> str | None:
+    try:
+        with pypdfium2.PdfDocument(data, password=next(iter(passwords), None)) as document:
+            text: str = document[number].get_textpage().get_text_bounded()
+    except (pypdfium2.PdfiumError, UnicodeDecodeError, IndexError):
+        return None
+    return text.replace("\r\n", "\n").replace("\ufffe\n", "").replace("\ufffe", "")  # U+FFFE: a hyphen at a line end
+
+
+def _text(page: pymupdf.Page) -> tuple[str, float]:
+    """The text in reading order, and the share of characters that are drawn invisible."""
+    blocks = page.get_text("dict", flags=_FLAGS)["blocks"]
+    spans = [span for block in blocks for line in block["lines"] for span in line["spans"]]
+    if any(_has_rtl(span["text"]) for span in spans):
+        blocks = _with_ligatures_turned(page.get_text("rawdict", flags=_FLAGS)["blocks"])
+    total = sum(len(span["text"]) for span in spans)
+    invisible = sum(len(span["text"]) for span in spans if not span.get("char_flags", _VISIBLE) & _VISIBLE)
+    return _laid_out(blocks), round(invisible / total, 4) if total else 0.0
+
+
+def _laid_out(blocks: Iterable[Mapping[str, Any]]) -> str:
+    """Lines of the page's main direction in reading order, then those of the others."""
+    by_direction: dict[tuple[int, int], list[Line]] = {}
+    for number, block in enumerate(blocks):
+        for line in block["lines"]:
+            direction = (round(line["dir"][0]), round(line["dir"][1]))
+            by_direction.setdefault(direction, []).append(_line(line, direction, number))
+    ordered = sorted(by_direction.values(), key=lambda lines: -sum(len(line.text) for line in lines))
+    return "\n\n".join(text for lines in ordered if (text := page_text(lines)))
+
+
+def _line(line: Mapping[str, Any], direction: tuple[int, int], block: int) -> Line:
+    x0, y0, x1, y1 = line["bbox"]
+    dx, dy = direction if direction != (0, 0) else (1, 0)
+    along = [x * dx + y * dy for x in (x0, x1) for y in (y0, y1)]
+    down = [y * dx - x * dy for x in (x0, x1) for y in (y0, y1)]
+    spans = line["spans"]
+    return Line(
+        x0=min(along),
+        x1=max(along),
+        y0=min(down),
+        y1=max(down),
+        text="".join(span["text"] for span in spans),
+        block=block,
+        mono=bool(spans) and all(span["flags"] & _MONO or "Mono" in span["font"] for span in spans),
+    )
+
+
+def _has_rtl(text: str) -> bool:
+    return not text.isascii() and any(unicodedata.bidirectional(char) in _RTL_SCRIPTS for char in text)
+
+
+def _with_ligatures_turned(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks of `rawdict` as those of `dict`, with the letters of each right-to-left ligature in logical order."""
+    for block in blocks:
+        for line in block["lines"]:
+            for span in line["spans"]:
+                span["text"] = turned(
+                    [(char["c"], char["bbox"][2] - char["bbox"][0]) for char in span["chars"]]
+                )
+    return blocks
+
+
+def turned(chars: Sequence[tuple[str, float]]) -> str:
+    """Characters with their widths, in MuPDF's order. One glyph that stands for several letters has its width at the one that
+    MuPDF puts last, and the others, without width, before it: they are turned around."""
+    result: list[str] = []
+    group: list[str] = []
+    for char, width in chars:
+        is_letter = unicodedata.bidirectional(char) in _RTL_SCRIPTS and not unicodedata.combining(char)
+        if is_letter and abs(width) < 0.01:
+            group.append(char)
+            continue
+        result += [char, *reversed(group)] if is_letter else [*group, char]
+        group = []
+    return "".join(result + group)
+
+
+def _image_share(page: pymupdf.Page) -> float:
+    """The share of the page that images cover, on a grid of 32 x 32."""
+    area = page.rect
+    boxes = [pymupdf.Rect(image["bbox"]) & area for image in page.get_image_info()]
+    boxes = [box for box in boxes if not box.is_empty]
+    if not boxes or area.is_empty:
+        return 0.0
+    covered = set()
+    for box in boxes[:500]:
+        columns = range(int(32 * (box.x0 - area.x0) / area.width), int(32 * (box.x1 - area.x0) / area.width))
+        rows = range(int(32 * (box.y0 - area.y0) / area.height), int(32 * (box.y1 - area.y0) / area.height))
+        covered.update((column, row) for column in columns for row in rows)
+    return round(len(covered) / 1024, 4)
+
+
+def _fonts_without_unicode(document: pymupdf.Document, number: int) -> int:
+    fonts = [(font[0], font[2]) for font in document.get_page_fonts(number)]
+    return sum(kind in ("Type0", "Type3") and document.xref_get_key(xref, "ToUnicode")[0] == "null" for xref, kind in fonts)
+
+
+def _is_uniform(page: pymupdf.Page) -> bool:
+    scale = min(200 / max(page.rect.width, page.rect.height, 1), 1.0)
+    return bool(page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY).is_unicolor)
+
+
+def _final(text: str) -> str:
+    """In normal form, without the few glyphs that have no character."""
+    return normalise("".join(char for char in text if char in "\n\t" or not is_garbled(char)))
+
+
+def _date(created: str) -> str:
+    """`D:20240131120000+01'00'` as `2024-01-31`."""
+    digits = created.removeprefix("D:")[:8]
+    if len(digits) == 8 and digits.isascii() and digits.isdigit() and "01" <= digits[4:6] <= "12" and "01" <= digits[6:] <= "31":
+        return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+    return ""

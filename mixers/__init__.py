@@ -1,0 +1,1 @@
+"""Annotations to selection to sequences to token shards. Imports corpus only."""

@@ -1,0 +1,197 @@
+"""From budgets to rates: how many copies of a document of each cell a stage expects.
+
+Documents are summed into *strata*: all documents that are in the same cell in every stage. A stage's budget is spread over
+its cells (language share x natural share within the language x weight; within length bands, where the mixture has
+them), then over the strata of a cell by one rate, capped by what the repetition cap over all stages leaves. What a
+capped cell cannot take goes to the others of its band in proportion; what the band cannot take is a shortage,
+reported and never filled from elsewhere. Stages are served last to first: a later stage is pickier.
+
+All of it is a few thousand rows, whatever the size of the corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from mixers.mixture import Languages, Mixture, Weight
+
+VERSION = 1
+Floats = npt.NDArray[np.float64]
+NO_LANGUAGE = "-"
+CELL = ["language", "kind", "source", "band"]
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What the solver decided."""
+
+    rates: pl.DataFrame  # the strata, with one column `rate:<stage>` of expected copies per document
+    cells: pl.DataFrame  # stage, language, kind, source, band, supply, target, planned (tokens)
+    bands: pl.DataFrame  # stage, band, budget, planned, shortage (tokens)
+
+
+def allocate(
+    strata: pl.DataFrame,
+    mixtures: Mapping[str, Mixture],
+    budgets: Mapping[str, float],
+    cap: float,
+) -> Allocation:
+    """Solve all stages. `strata` has `tokens` and, per stage, a struct column of CELL or null where not eligible."""
+    tokens = strata["tokens"].to_numpy().astype(np.float64)
+    left = np.full(strata.height, cap)
+    rates, cells, bands = {}, {}, {}
+    for stage in reversed(list(mixtures)):
+        cell, supply = _cells(strata, stage)
+        target = targets(supply, mixtures[stage], budgets[stage])
+        reachable = _reachable(cell, supply.height, tokens, left)
+        planned, shortage = _spread(supply, target, reachable, mixtures[stage], budgets[stage])
+        rate = _rates(cell, planned, tokens, left)
+        left = np.maximum(left - rate, 0.0)
+        rates[stage] = rate
+        cells[stage] = supply.with_columns(
+            pl.lit(stage).alias("stage"), target=pl.Series(target), planned=pl.Series(planned)
+        )
+        bands[stage] = shortage.with_columns(pl.lit(stage).alias("stage"))
+    ordered = list(mixtures)
+    return Allocation(
+        strata.with_columns(pl.Series(f"rate:{stage}", rates[stage]) for stage in ordered),
+        pl.concat([cells[stage] for stage in ordered]),
+        pl.concat([bands[stage] for stage in ordered]),
+    )
+
+
+def targets(supply: pl.DataFrame, mixture: Mixture, budget: float) -> Floats:
+    """Tokens asked of each cell. `supply` has CELL and `supply` tokens."""
+    if supply.height == 0:
+        return np.empty(0)
+    share = _language_shares(supply, mixture.languages, budget)
+    share = share * np.array([_weight(row, mixture.weights) for row in supply.iter_rows(named=True)])
+    result = np.zeros(supply.height)
+    for name, part in _band_budgets(mixture, budget).items():
+        chosen = (supply["band"] == name).to_numpy()
+        total = share[chosen].sum()
+        if total > 0:
+            result[chosen] = part * share[chosen] / total
+    return result
+
+
+def unimax(supply: Floats, budget: float, epochs: float) -> Floats:
+    """UniMax (arXiv 2304.09151): the budget spread evenly, no entry over `epochs` times its supply."""
+    return fill(np.ones_like(supply), supply * epochs, budget)
+
+
+def fill(weights: Floats, capacity: Floats, amount: float) -> Floats:
+    """Spread `amount` in proportion to `weights`, none over its capacity: min(level * weight, capacity), exactly.
+
+    Gives the capacities where they do not suffice. O(n log n).
+    """
+    result = np.zeros_like(capacity)
+    usable = (weights > 0) & (capacity > 0)
+    if not usable.any():
+        return result
+    weight, room = weights[usable], capacity[usable]
+    order = np.argsort(room / weight, kind="stable")
+    weight, room = weight[order], room[order]
+    full_before = np.concatenate([[0.0], np.cumsum(room)[:-1]])
+    weight_from = np.cumsum(weight[::-1])[::-1]
+    level = (amount - full_before) / weight_from
+    open_at = np.flatnonzero(level <= room / weight)
+    final = room.copy()
+    if len(open_at):
+        first = open_at[0]
+        final[first:] = level[first] * weight[first:]
+    spread = np.empty_like(final)
+    spread[order] = np.maximum(final, 0.0)
+    result[usable] = spread
+    return result
+
+
+def _cells(strata: pl.DataFrame, stage: str) -> tuple[npt.NDArray[np.int64], pl.DataFrame]:
+    """The cell number of each stratum (-1 where not eligible) and the cells with their supply."""
+    frame = strata.select(pl.col(stage).struct.unnest(), "tokens", row=pl.int_range(pl.len()))
+    eligible = frame.filter(pl.col("kind").is_not_null())
+    supply = eligible.group_by(CELL).agg(supply=pl.col("tokens").sum()).sort(CELL)
+    numbered = eligible.join(supply.with_row_index("cell"), on=CELL, nulls_equal=True)
+    cell = np.full(strata.height, -1, dtype=np.int64)
+    cell[numbered["row"].to_numpy()] = numbered["cell"].to_numpy()
+    return cell, supply
+
+
+def _language_shares(supply: pl.DataFrame, languages: Languages, budget: float) -> Floats:
+    """Each cell's share before weights: natural within its language, the language by its method."""
+    frame = supply.with_columns(
+        of_language=pl.col("supply").sum().over("language"), all=pl.col("supply").sum()
+    )
+    natural = frame["supply"].to_numpy().astype(np.float64)
+    if languages.method == "natural":
+        return natural
+    spoken = frame.filter(pl.col("language") != NO_LANGUAGE)
+    unique = spoken.group_by("language").agg(supply=pl.col("supply").sum()).sort("language")
+    amounts = unique["supply"].to_numpy().astype(np.float64)
+    if languages.method == "temperature":
+        asked = amounts ** (1.0 / languages.temperature)
+    else:
+        spoken_budget = budget * amounts.sum() / natural.sum()
+        asked = unimax(amounts, spoken_budget, languages.epochs)
+    asked = asked / asked.sum() * amounts.sum()
+    factor = dict(zip(unique["language"].to_list(), (asked / amounts).tolist(), strict=True))
+    factors = np.array([factor.get(name, 1.0) for name in frame["language"].to_list()])
+    return natural * factors
+
+
+def _weight(cell: Mapping[str, object], weights: list[Weight]) -> float:
+    for entry in weights:
+        keys = {"kind": entry.kind, "language": entry.language, "source": entry.source}
+        if all(value is None or cell[name] == value for name, value in keys.items()):
+            return entry.weight
+    return 1.0
+
+
+def _band_budgets(mixture: Mixture, budget: float) -> dict[str, float]:
+    if not mixture.lengths:
+        return {"": budget}
+    return {band.name: budget * band.share for band in mixture.lengths}
+
+
+def _reachable(
+    cell: npt.NDArray[np.int64], count: int, tokens: Floats, left: Floats
+) -> Floats:
+    """Tokens that each cell can still give under the repetition cap."""
+    chosen = cell >= 0
+    return np.bincount(cell[chosen], (tokens * left)[chosen], minlength=count)
+
+
+def _spread(
+    supply: pl.DataFrame, target: Floats, reachable: Floats, mixture: Mixture, budget: float
+) -> tuple[Floats, pl.DataFrame]:
+    planned = np.zeros(supply.height)
+    rows = []
+    for name, part in _band_budgets(mixture, budget).items():
+        chosen = (supply["band"] == name).to_numpy()
+        planned[chosen] = fill(target[chosen], reachable[chosen], part)
+        got = float(planned[chosen].sum())
+        short = part - got if part - got > 1e-6 * part else 0.0
+        rows.append({"band": name, "budget": part, "planned": got, "shortage": short})
+    return planned, pl.DataFrame(rows, schema=dict.fromkeys(["band"], pl.String) | dict.fromkeys(
+        ["budget", "planned", "shortage"], pl.Float64))
+
+
+def _rates(
+    cell: npt.NDArray[np.int64], planned: Floats, tokens: Floats, left: Floats
+) -> Floats:
+    """One rate per cell, capped per stratum so that the tokens add up to what is planned."""
+    rate = np.zeros(len(tokens))
+    order = np.argsort(cell, kind="stable")
+    numbers, starts = np.unique(cell[order], return_index=True)
+    for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
+        if number < 0:
+            continue
+        rows = order[start:stop]
+        given = fill(tokens[rows], tokens[rows] * left[rows], planned[number])
+        rate[rows] = np.divide(given, tokens[rows], where=tokens[rows] > 0, out=np.zeros(len(rows)))
+    return np.minimum(rate, left)

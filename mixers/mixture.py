@@ -1,0 +1,92 @@
+"""The mixture file: which documents a stage takes, and how much of each cell.
+
+A mixture is YAML that a person writes or `tokenmill ablate` will write:
+
+    name: general
+    rules:                       # SQL over annotations; the first that fails is the document's reason
+      known_language: language is not null or kind = 'code'
+      one_of_cluster: cluster_rank = 0
+    weights:                     # factors on the natural share of a cell; the first match counts
+      - {kind: code, weight: 1.5}
+    languages: {method: unimax, epochs: 4}
+    lengths:                     # token shares by document length, for the long-context stage
+      - {at_least: 16384, at_most: 32768, share: 0.75}
+      - {at_least: 4096, below: 16384, share: 0.25}
+
+The columns a rule may name are those of the annotations of the plan plus `source`, `kind`, `n_tokens`
+and `threshold_*`: FineWeb-2's thresholds for the document's own language (null where it has none).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class Weight(BaseModel):
+    """A factor on the natural share of the cells that match all the keys given."""
+
+    model_config = STRICT
+
+    kind: str | None = None
+    language: str | None = None
+    source: str | None = None
+    weight: float = Field(ge=0)
+
+
+class Languages(BaseModel):
+    """How the budget is spread over languages.
+
+    `natural` keeps the proportions of the supply. `temperature` gives a language a share in proportion to
+    supply ** (1 / temperature). `unimax` (arXiv 2304.09151) spreads evenly, but no language is
+    repeated more than `epochs` times. Documents that are not natural language keep their natural share.
+    """
+
+    model_config = STRICT
+
+    method: Literal["natural", "temperature", "unimax"] = "natural"
+    temperature: float = Field(default=1.0, gt=0)
+    epochs: float = Field(default=4.0, gt=0)
+
+
+class Length(BaseModel):
+    """A share of the stage's tokens from documents of so many tokens (`<|endoftext|>` not counted)."""
+
+    model_config = STRICT
+
+    at_least: int = Field(ge=0)
+    below: int | None = Field(default=None, gt=0)
+    share: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Length:
+        if self.below is not None and self.below <= self.at_least:
+            raise ValueError(f"below={self.below} must be greater than at_least={self.at_least}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """`16384+` or `4096-16384`."""
+        return f"{self.at_least}+" if self.below is None else f"{self.at_least}-{self.below}"
+
+
+class Mixture(BaseModel):
+    """One stage's mixture file."""
+
+    model_config = STRICT
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    rules: dict[str, str] = Field(default_factory=dict)
+    weights: list[Weight] = Field(default_factory=list)
+    languages: Languages = Languages()
+    lengths: list[Length] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _shares(self) -> Mixture:
+        if self.lengths and abs(sum(band.share for band in self.lengths) - 1) > 1e-9:
+            total = sum(band.share for band in self.lengths)
+            raise ValueError(f"the shares of lengths add up to {total:g}; make them add up to 1")
+        return self

@@ -1,0 +1,198 @@
+"""Annotations to copies: which documents a stage takes, how often, and why not.
+
+It reads annotations only, never text. Columns of the sidecar, part-aligned, per stage:
+
+| column | type | meaning |
+|---|---|---|
+| `id` | binary[16] | document |
+| `copies` | int16 | how often the document stands in the stage's shards |
+| `expected` | float32 | what the draw was made from; null where not eligible |
+| `reason` | string | `selected`, `not_drawn`, `split:<name>`, `length`, `no_supply`, or the rule that failed first |
+| `cell` | string | `language|kind|source|band`; null where not eligible |
+
+A rule is SQL over annotation columns (polars' dialect); null counts as failed. The draws of all stages share one
+uniform number per document, laid along the stages: copies in stage s = floor(c[s] + u) - floor(c[s-1] + u), where c are
+cumulated expectations. Each stage is exact in expectation, and all together never exceed a whole repetition cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from polars.exceptions import ColumnNotFoundError, InvalidOperationError, SQLInterfaceError, SQLSyntaxError
+
+from corpus.document import ID
+from corpus.errors import PlanError
+from corpus.languages import LANGUAGES, thresholds
+from corpus.randomness import id_words, uniform
+from corpus.strict_yaml import unknown
+from mixers.allocation import CELL, NO_LANGUAGE
+from mixers.mixture import Mixture
+from mixers.splits import TRAIN, VALIDATION
+
+VERSION = 1
+THRESHOLD = "threshold_"
+OTHER = "other"  # natural language that the annotator could not name
+SCHEMA = pa.schema(
+    [
+        pa.field("id", ID, nullable=False),
+        pa.field("copies", pa.int16(), nullable=False),
+        pa.field("expected", pa.float32()),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("cell", pa.string()),
+    ]
+)
+Rules = Mapping[str, pl.Expr]
+
+
+def compile_rules(mixture: Mixture, known: Collection[str], where: str) -> dict[str, pl.Expr]:
+    """The mixture's rules as expressions. PlanError for SQL that does not parse or names no known column."""
+    compiled = {}
+    for name, text in mixture.rules.items():
+        try:
+            expression = pl.sql_expr(text)
+        except (SQLSyntaxError, SQLInterfaceError, InvalidOperationError, ColumnNotFoundError) as error:
+            raise PlanError(f"{where}: rule {name}: {text!r} is not valid SQL: {error}") from None
+        for column in expression.meta.root_names():
+            if column not in known:
+                raise PlanError(f"{where}: rule {name}: {unknown('column', column, known)}")
+        compiled[name] = expression
+    return compiled
+
+
+def columns_of(rules: Mapping[str, Rules]) -> set[str]:
+    """All columns that the rules of all stages name."""
+    return {
+        column
+        for of_stage in rules.values()
+        for expression in of_stage.values()
+        for column in expression.meta.root_names()
+    }
+
+
+@lru_cache(maxsize=1)
+def threshold_table() -> pl.DataFrame:
+    """`language` and FineWeb-2's `threshold_*` of each of the 119."""
+    rows = [{"language": label, **asdict(thresholds(label))} for label in LANGUAGES]
+    return pl.DataFrame(rows, infer_schema_length=None).rename(
+        lambda name: name if name == "language" else THRESHOLD + name
+    )
+
+
+def with_thresholds(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the thresholds of each row's own language."""
+    if "language" not in frame.columns:
+        frame = frame.with_columns(language=pl.lit(None, pl.String))
+    return frame.join(threshold_table(), on="language", how="left", maintain_order="left")
+
+
+def judge(frame: pl.DataFrame, rules: Rules, mixture: Mixture) -> pl.DataFrame:
+    """`reason` (null where eligible) and the struct `cell` (null where not) for each row of the frame.
+
+    The frame has the rules' columns and `language`, `kind`, `source`, `split`, `n_tokens`.
+    """
+    reason = pl.when(~pl.col("split").is_in([TRAIN, VALIDATION])).then(
+        pl.concat_str(pl.lit("split:"), pl.col("split"))
+    )
+    for name, expression in rules.items():
+        reason = reason.when(~expression.fill_null(value=False)).then(pl.lit(name))
+    band = _band(mixture)
+    reason = reason.when(band.is_null()).then(pl.lit("length"))
+    cell = pl.struct(
+        language=pl.when(pl.col("kind") == "code")
+        .then(pl.lit(NO_LANGUAGE))
+        .otherwise(pl.col("language").fill_null(OTHER)),
+        kind="kind",
+        source="source",
+        band=band,
+    )
+    return frame.select(reason.otherwise(None).alias("reason"), cell.alias("cell")).with_columns(
+        cell=pl.when(pl.col("reason").is_null()).then("cell")
+    )
+
+
+def strata(frame: pl.DataFrame, judged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Documents and tokens of the train split, summed over those in the same cell in every stage."""
+    cells = [one["cell"].alias(stage) for stage, one in judged.items()]
+    together = frame.select("split", "n_tokens").with_columns(cells)
+    eligible = pl.any_horizontal(pl.col(stage).is_not_null() for stage in judged)
+    return (
+        together.filter((pl.col("split") == TRAIN) & eligible)
+        .group_by(list(judged))
+        .agg(documents=pl.len().cast(pl.Int64), tokens=(pl.col("n_tokens").cast(pl.Int64) + 1).sum())
+    )
+
+
+def merge_strata(tables: list[pl.DataFrame], stages: list[str]) -> pl.DataFrame:
+    """Sum the strata of many parts, in a fixed order."""
+    merged = pl.concat(tables).group_by(stages).agg(pl.col("documents", "tokens").sum())
+    keys = [pl.col(stage).struct.json_encode().fill_null("") for stage in stages]
+    return merged.sort(keys)
+
+
+def draw(
+    frame: pl.DataFrame, judged: Mapping[str, pl.DataFrame], rates: pl.DataFrame, seed: int
+) -> dict[str, pl.DataFrame]:
+    """The sidecar rows of each stage. `rates` are the strata with `rate:<stage>` columns."""
+    stages = list(judged)
+    expected = (
+        frame.select("id", "split")
+        .with_columns(one["cell"].alias(stage) for stage, one in judged.items())
+        .join(rates, on=stages, how="left", nulls_equal=True, maintain_order="left")
+    )
+    ids = np.frombuffer(b"".join(frame["id"].to_list()), dtype=np.uint8).reshape(-1, 16)
+    u = uniform(id_words(ids), seed, "copies")
+    most = np.where((frame["split"] == VALIDATION).to_numpy(), 1.0, np.inf)
+    before = u
+    drawn = {}
+    for stage in stages:
+        rate = expected[f"rate:{stage}"].fill_null(0.0).to_numpy()
+        rate = np.where(expected[stage].is_null().to_numpy(), 0.0, np.minimum(rate, most))
+        after = before + rate
+        copies = np.floor(after + 1e-12) - np.floor(before + 1e-12)
+        before = after
+        drawn[stage] = _sidecar(frame, judged[stage], rate, copies, expected[f"rate:{stage}"])
+    return drawn
+
+
+def _sidecar(
+    frame: pl.DataFrame,
+    judged: pl.DataFrame,
+    rate: np.ndarray[tuple[int], np.dtype[np.float64]],
+    copies: np.ndarray[tuple[int], np.dtype[np.float64]],
+    known: pl.Series,
+) -> pl.DataFrame:
+    eligible = judged["reason"].is_null()
+    return judged.select(
+        id=frame["id"],
+        copies=pl.Series(copies).cast(pl.Int16),
+        expected=pl.when(eligible).then(pl.Series(rate)).cast(pl.Float32),
+        reason=pl.when(~eligible)
+        .then("reason")
+        .when(pl.Series(copies > 0))
+        .then(pl.lit("selected"))
+        .when(known.is_null())
+        .then(pl.lit("no_supply"))
+        .otherwise(pl.lit("not_drawn")),
+        cell=pl.when(eligible).then(
+            pl.concat_str([pl.col("cell").struct.field(name) for name in CELL], separator="|")
+        ),
+    )
+
+
+def _band(mixture: Mixture) -> pl.Expr:
+    if not mixture.lengths:
+        return pl.lit("")
+    tokens = pl.col("n_tokens")
+    band = pl.when(pl.lit(value=False)).then(pl.lit(""))
+    for length in mixture.lengths:
+        inside = tokens >= length.at_least
+        if length.below is not None:
+            inside &= tokens < length.below
+        band = band.when(inside).then(pl.lit(length.name))
+    return band.otherwise(None)

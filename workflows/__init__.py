@@ -1,0 +1,1 @@
+"""Steps, plan, command line, engines, report: the only package that imports ray."""

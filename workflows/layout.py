@@ -1,0 +1,234 @@
+"""Where everything of a plan lies: the fingerprint and folder of every output, computed before anything runs.
+
+A pure function of the plan, the listings of its sources and the history of splits. Row-wise outputs are
+fingerprinted per source, so adding a source re-runs nothing for the others; clusters, splits,
+selections and shards are global.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from annotators import ANNOTATORS, duplicates
+try:
+    from annotators import contamination
+except ImportError:
+    contamination = None
+from corpus import normalise, tokenizer
+from corpus.fingerprint import fingerprint, library_versions
+from corpus.lake import Folder
+from corpus.readers import READERS, InputFile
+from corpus.strict_yaml import settings
+from mixers import allocation, packing, selection, sequences, splits
+from workflows.plan import Plan, Source
+
+VERSION = 1  # of the steps' own glue: raised when a step's output changes without a module's VERSION
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A part-aligned output of one annotator for one source; `config` are its settings."""
+
+    annotator: str
+    config: Mapping[str, Any]
+    folder: Folder
+
+
+class Layout:
+    """Folders by what they hold. `content` says what each fingerprint was made of."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        lake: str,
+        listings: Mapping[str, tuple[InputFile, ...]],
+        evaluation_digests: Mapping[str, str],
+        previous_splits: str | None = None,
+    ) -> None:
+        self.plan = plan
+        self.lake = lake
+        self.content: dict[str, Mapping[str, Any]] = {}
+        model = plan.model
+        self.documents = {
+            s.name: self._folder("documents", s.name, self._reading(s, listings[s.name]))
+            for s in model.sources
+        }
+        self.pages = {name: self._beside("pages", name) for name in self.documents}
+        self.dead_letters = {name: self._beside("dead_letters", name) for name in self.documents}
+        self.index = self._index(evaluation_digests)
+        self.sidecars = {s.name: self._sidecars(s) for s in model.sources}
+        self.tokens = {name: self._tokens(name) for name in self.documents}
+        self.clusters, self.duplicates = self._duplicates()
+        self.splits_inputs = fingerprint(
+            {"split": model.split.model_dump(), "seed": model.seed, "version": splits.VERSION}
+            | {"clusters": self.clusters.path}
+        )
+        self.splits_root, self.splits = self._splits(previous_splits)
+        self.selection_root, self.selections = self._selections()
+        self.exchange, self.shards, self.origins = self._shards()
+
+    def stages(self) -> list[str]:
+        """Names of the stages, in the plan's order."""
+        return list(self.plan.model.stages)
+
+    def catalog(self) -> Iterator[tuple[str, str, str, Folder]]:
+        """(step, table, source or stage, folder) of every output that users look at."""
+        for source in self.documents:
+            yield "read", "documents", source, self.documents[source]
+            yield "read", "pages", source, self.pages[source]
+            yield "read", "dead_letters", source, self.dead_letters[source]
+        for source, sidecars in self.sidecars.items():
+            for sidecar in sidecars:
+                yield "annotate", f"annotations/{sidecar.annotator}", source, sidecar.folder
+            yield "annotate", "tokens", source, self.tokens[source]
+        yield "deduplicate", "clusters", "", self.clusters
+        for source, folder in self.duplicates.items():
+            yield "deduplicate", "annotations/duplicates", source, folder
+        for source, folder in self.splits.items():
+            yield "split", "splits", source, folder
+        for (stage, source), folder in self.selections.items():
+            yield "select", f"selections/{stage}", source, folder
+        for (stage, split), folder in self.shards.items():
+            yield "pack", f"shards/{stage}", split, folder
+        for (stage, split), folder in self.origins.items():
+            yield "pack", f"origins/{stage}", split, folder
+
+    def describe(self, folder: Folder) -> None:
+        """Leave what the folder's fingerprint was made of beside its data."""
+        for path, content in self.content.items():
+            if folder.path == path or folder.path.startswith(path + "/"):
+                folder.describe(content)
+
+    def _folder(self, table: str, name: str, content: Mapping[str, Any], *below: str) -> Folder:
+        path = f"{table}/{name}@{fingerprint(content)}"
+        self.content[path] = content
+        return Folder(self.lake, "/".join([path, *below]))
+
+    def _beside(self, table: str, source: str) -> Folder:
+        name = self.documents[source].path.split("/", 1)[1]
+        return Folder(self.lake, f"{table}/{name}")
+
+    def _reading(self, source: Source, files: tuple[InputFile, ...]) -> Mapping[str, Any]:
+        reader = READERS[source.reader]
+        return {
+            "step": ["read", VERSION, normalise.VERSION, reader.version],
+            "source": source.model_dump(exclude={"path", "kind", "priority", "options"}),
+            "options": settings(reader.options, source.options, source.name),
+            "limits": self.plan.model.limits,
+            "libraries": library_versions({*reader.libraries, "ftfy"}),
+            "part_bytes": self.plan.model.resources.part_bytes,
+            "files": fingerprint({"files": [[f.path, f.size] for f in files]}),
+        } | {"limits": self.plan.model.limits.model_dump()}
+
+    def _index(self, digests: Mapping[str, str]) -> Folder | None:
+        if not digests:
+            return None
+        fields = {e.name: e.fields for e in self.plan.model.evaluations}
+        content = {"version": contamination.VERSION, "fields": fields, "files": dict(digests)}
+        return self._folder("indexes", "contamination", content)
+
+    def _sidecars(self, source: Source) -> list[Sidecar]:
+        model = self.plan.model
+        chosen: dict[str, Mapping[str, Any]] = dict(model.annotate)
+        chosen["content_hash"] = {}
+        chosen["minhash"] = {
+            "ngram": model.deduplicate.ngram,
+            "bands": model.deduplicate.bands,
+            "rows": model.deduplicate.rows,
+        }
+        if self.index is not None:
+            chosen["contamination"] = {"index": self.index.file_uri("index.npz")}
+        return [self._sidecar(name, config, source.name) for name, config in sorted(chosen.items())]
+
+    def _sidecar(self, name: str, values: Mapping[str, Any], source: str) -> Sidecar:
+        annotator = ANNOTATORS[name]
+        config = settings(annotator.config, values, f"annotate.{name}")
+        content = {
+            "annotator": [name, annotator.version],
+            "config": {k: v for k, v in values.items() if k != "index"},
+            "index": self.index.path if name == "contamination" and self.index else None,
+            "assets": dict(annotator.assets(config)),
+            "documents": self.documents[source].path,
+        }
+        return Sidecar(name, values, self._folder("annotations", name, content, source))
+
+    def _tokens(self, source: str) -> Folder:
+        ranks = self.plan.model.tokenizer.ranks or tokenizer.default_ranks()
+        content = {
+            "version": tokenizer.VERSION,
+            "ranks": tokenizer.file_sha256(ranks),
+            "libraries": library_versions(["tiktoken"]),
+            "documents": self.documents[source].path,
+        }
+        return self._folder("tokens", self.plan.model.tokenizer.name, content, source)
+
+    def _duplicates(self) -> tuple[Folder, dict[str, Folder]]:
+        model = self.plan.model
+        settings_ = model.deduplicate.model_dump(
+            exclude={"allow", "max_cluster", "max_source_loss"}
+        )
+        content = {
+            "version": [VERSION, duplicates.VERSION],
+            "settings": settings_,
+            "priorities": {s.name: s.priority for s in model.sources},
+            "inputs": self._inputs(("content_hash", "minhash")),
+        }
+        root = self._folder("clusters", self.plan.model.name, content)
+        name = root.path.split("@")[1]
+        below = {
+            source: Folder(self.lake, f"annotations/duplicates@{name}/{source}")
+            for source in self.documents
+        }
+        return root, below
+
+    def _inputs(self, annotators: tuple[str, ...]) -> list[str]:
+        chosen = [s.folder.path for of in self.sidecars.values() for s in of]
+        chosen = [path for path in chosen if path.split("/")[1].split("@")[0] in annotators]
+        return sorted([*chosen, *(folder.path for folder in self.tokens.values())])
+
+    def _splits(self, previous: str | None) -> tuple[Folder, dict[str, Folder]]:
+        content = {"inputs": self.splits_inputs, "previous": previous}
+        root = self._folder("splits", self.plan.model.name, content)
+        return root, {name: Folder(self.lake, f"{root.path}/{name}") for name in self.documents}
+
+    def _selections(self) -> tuple[Folder, dict[tuple[str, str], Folder]]:
+        model = self.plan.model
+        names = tuple({s.annotator for of in self.sidecars.values() for s in of})
+        content = {
+            "version": [VERSION, selection.VERSION, allocation.VERSION],
+            "mixtures": {k: m.model_dump(exclude={"name"}) for k, m in self.plan.mixtures.items()},
+            "budgets": {stage: self.plan.budget(stage) for stage in model.stages},
+            "cap": model.repetition_cap,
+            "seed": model.seed,
+            "kinds": self.plan.kinds,
+            "inputs": self._inputs(names),
+            "duplicates": self.clusters.path,
+            "splits": self.splits_root.path,
+        }
+        root = self._folder("selections", model.name, content)
+        return root, {
+            (stage, source): Folder(self.lake, f"{root.path}/{stage}/{source}")
+            for stage in model.stages
+            for source in self.documents
+        }
+
+    def _shards(
+        self,
+    ) -> tuple[Folder, dict[tuple[str, str], Folder], dict[tuple[str, str], Folder]]:
+        model = self.plan.model
+        content = {
+            "version": [VERSION, packing.VERSION, sequences.VERSION],
+            "selection": self.selection_root.path,
+            "seq_len": {name: stage.seq_len for name, stage in model.stages.items()},
+            "sizes": [model.resources.bucket_tokens, model.resources.shard_bytes],
+        }
+        root = self._folder("shards", model.name, content)
+        name = root.path.split("/", 1)[1]
+        both = [(stage, split) for stage in model.stages for split in ("train", "validation")]
+        return (
+            Folder(self.lake, f"exchange/{name}"),
+            {(a, b): Folder(self.lake, f"shards/{name}/{a}/{b}") for a, b in both},
+            {(a, b): Folder(self.lake, f"origins/{name}/{a}/{b}") for a, b in both},
+        )

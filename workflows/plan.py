@@ -1,0 +1,260 @@
+"""The plan: one YAML file that says what goes in, what is measured, and what comes out.
+
+`load_plan` parses it strictly (see `corpus.strict_yaml`) together with the mixture files it names, and checks
+everything that can be checked before anything runs: readers, annotators and their settings, paths,
+stages, mixtures' rules.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from annotators import ANNOTATORS
+from corpus import storage
+from corpus.errors import PlanError
+from corpus.limits import Limits
+from corpus.readers import READERS
+from corpus.strict_yaml import load, settings, unknown
+from mixers.mixture import Mixture
+
+STRICT = ConfigDict(frozen=True, extra="forbid")
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+AUTOMATIC = ("content_hash", "minhash", "contamination")  # set by other sections of the plan
+
+
+class Source(BaseModel):
+    """An immutable snapshot of raw files that one reader reads."""
+
+    model_config = STRICT
+
+    name: str = Field(pattern=NAME)
+    reader: str
+    path: str
+    kind: str = Field(pattern=NAME)
+    options: dict[str, Any] = Field(default_factory=dict)
+    licence: str | None = None
+    priority: int = Field(default=0, ge=-1000, le=1000)
+
+    @field_validator("reader")
+    @classmethod
+    def _known(cls, reader: str) -> str:
+        if reader not in READERS:
+            raise ValueError(unknown("reader", reader, READERS))
+        return reader
+
+
+class Evaluation(BaseModel):
+    """A benchmark that training data must not quote: JSONL, one item a line."""
+
+    model_config = STRICT
+
+    name: str = Field(pattern=NAME)
+    path: str
+    fields: list[str] = Field(min_length=1)
+
+
+class Deduplicate(BaseModel):
+    """MinHash-LSH settings (arXiv 2107.06499 uses the same family) and the alarms."""
+
+    model_config = STRICT
+
+    ngram: int = Field(default=5, ge=1, le=50)
+    bands: int = Field(default=14, ge=1, le=100)
+    rows: int = Field(default=8, ge=1, le=50)
+    threshold: float = Field(default=0.75, gt=0, le=1)
+    max_bucket: int = Field(default=100_000, ge=2)
+    max_cluster: int = Field(default=10_000, ge=2)
+    max_source_loss: float = Field(default=0.9, gt=0, le=1)
+    allow: list[str] = Field(default_factory=list)
+
+
+class Split(BaseModel):
+    """Shares of the groups of documents that are kept out of training."""
+
+    model_config = STRICT
+
+    validation: float = Field(default=0.005, ge=0, lt=1)
+    targets: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Tokenizer(BaseModel):
+    """The tokenizer; `ranks` is a path to a tiktoken ranks file, by default the packaged Qwen one."""
+
+    model_config = STRICT
+
+    name: str = Field(default="qwen2.5", pattern=NAME)
+    ranks: str | None = None
+
+
+class Stage(BaseModel):
+    """One stage of training: how long its sequences are, how many tokens, from which mixture."""
+
+    model_config = STRICT
+
+    seq_len: int = Field(ge=16, le=1 << 22)
+    budget: float = Field(gt=0)
+    mixture: str
+
+
+class Resources(BaseModel):
+    """Sizes. `num_cpus` never changes a byte of output; part and bucket sizes do."""
+
+    model_config = STRICT
+
+    num_cpus: int | None = Field(default=None, ge=1)
+    part_bytes: int = Field(default=128 << 20, ge=1 << 10)
+    bucket_tokens: int = Field(default=1 << 28, ge=1 << 12)
+    shard_bytes: int = Field(default=256 << 20, ge=1 << 16)
+
+
+class LimitsModel(BaseModel):
+    """Limits on one document while a reader works on it."""
+
+    model_config = STRICT
+
+    cpu_seconds: float = Field(default=30.0, gt=0)
+    memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
+    max_bytes: int = Field(default=256 << 20, ge=1)
+    max_pages: int = Field(default=5000, ge=1)
+
+    def limits(self) -> Limits:
+        """The same as the readers take it."""
+        return Limits(**self.model_dump())
+
+
+class PlanModel(BaseModel):
+    """The plan as it stands in its file."""
+
+    model_config = STRICT
+
+    name: str = Field(pattern=NAME)
+    seed: int = Field(default=0, ge=0)
+    scale: float = Field(default=1.0, gt=0)
+    repetition_cap: float = Field(default=4.0, gt=0)
+    sources: list[Source] = Field(min_length=1)
+    annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    evaluations: list[Evaluation] = Field(default_factory=list)
+    deduplicate: Deduplicate = Deduplicate()
+    split: Split = Split()
+    tokenizer: Tokenizer = Tokenizer()
+    stages: dict[str, Stage] = Field(min_length=1)
+    limits: LimitsModel = LimitsModel()
+    resources: Resources = Resources()
+
+    @field_validator("annotate")
+    @classmethod
+    def _annotators(cls, annotate: dict[str, Any]) -> dict[str, Any]:
+        for name in annotate:
+            if name not in ANNOTATORS:
+                raise ValueError(unknown("annotator", name, ANNOTATORS))
+            if name in AUTOMATIC:
+                raise ValueError(
+                    f"{name!r} is measured by itself; set it under `deduplicate` or `evaluations`"
+                )
+        return annotate
+
+    @model_validator(mode="after")
+    def _unique(self) -> PlanModel:
+        for what, names in (
+            ("source", [source.name for source in self.sources]),
+            ("evaluation", [evaluation.name for evaluation in self.evaluations]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} is named twice; give each its own name")
+        if self.split.validation + self.split.targets >= 1:
+            raise ValueError("split.validation + split.targets must stay below 1")
+        return self
+
+
+class Plan:
+    """A plan that has been checked, with its mixtures and with absolute paths."""
+
+    def __init__(self, model: PlanModel, path: str, mixtures: dict[str, Mixture]) -> None:
+        self.model = model
+        self.path = path
+        self.mixtures = mixtures  # by stage
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each source."""
+        return {source.name: source.kind for source in self.model.sources}
+
+    def budget(self, stage: str) -> float:
+        """Tokens asked of a stage, scaled."""
+        return self.model.stages[stage].budget * self.model.scale
+
+
+def load_plan(path: str, *, scale: float | None = None) -> Plan:
+    """Read and check a plan. PlanError names every mistake with its line."""
+    text = _read(path, "plan")
+    model = load(text, path, PlanModel)
+    folder = os.path.dirname(storage.absolute(path))
+    if scale is not None:
+        if not scale > 0:
+            raise PlanError(f"--scale {scale:g} must be greater than 0")
+        model = model.model_copy(update={"scale": scale})
+    model = model.model_copy(
+        update={
+            "sources": [
+                source.model_copy(update={"path": _resolve(folder, source.path)})
+                for source in model.sources
+            ],
+            "evaluations": [
+                item.model_copy(update={"path": _resolve(folder, item.path)})
+                for item in model.evaluations
+            ],
+        }
+    )
+    _check_settings(model, path)
+    mixtures = {
+        name: load_mixture(_resolve(folder, stage.mixture), f"{path}: stages.{name}.mixture")
+        for name, stage in model.stages.items()
+    }
+    return Plan(model, path, mixtures)
+
+
+def load_mixture(path: str, where: str = "") -> Mixture:
+    """Read and check one mixture file."""
+    return load(_read(path, f"{where}: mixture" if where else "mixture"), path, Mixture)
+
+
+def _check_settings(model: PlanModel, path: str) -> None:
+    for source in model.sources:
+        where = f"{path}: source {source.name}: options"
+        settings(READERS[source.reader].options, source.options, where)
+        if not storage.exists(source.path):
+            raise PlanError(
+                f"{path}: source {source.name}: there is nothing at {source.path}; correct `path` "
+                "(it is relative to the plan's folder)"
+            )
+    for name, values in model.annotate.items():
+        settings(ANNOTATORS[name].config, values, f"{path}: annotate.{name}")
+    for evaluation in model.evaluations:
+        if not storage.exists(evaluation.path):
+            raise PlanError(
+                f"{path}: evaluation {evaluation.name}: there is no file {evaluation.path}"
+            )
+
+
+def _resolve(folder: str, path: str) -> str:
+    if not storage.is_local(path):
+        return path
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+
+
+def _read(path: str, what: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PlanError(f"there is no {what} file {path}") from None
+    except IsADirectoryError:
+        raise PlanError(
+            f"{path} is a folder; name the plan file, or `tokenmill init {path}` to write one"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{path}: the {what} file is not UTF-8 text ({error.reason})") from None

@@ -1,0 +1,195 @@
+"""The main job: take the lake, work through the steps, say what is short.
+
+`read -> annotate -> deduplicate -> split -> select -> pack`. Each step does only what no manifest entry names yet. A
+lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second signal stops at once.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import polars as pl
+
+from corpus import storage
+from corpus.errors import PlanError
+from corpus.lease import Lease
+from corpus.readers import READERS, InputFile
+from corpus.sources import Listing, check_snapshot, content_digest, list_source
+from corpus.strict_yaml import unknown
+from workflows.engine import Engine
+from workflows.layout import Layout
+from workflows.plan import Plan
+from workflows.progress import Progress
+from workflows.steps import annotate, deduplicate, pack, read, select, split
+from workflows.steps.context import Context
+
+log = logging.getLogger("tokenmill")
+CATALOG = "catalog.parquet"
+STEPS: Mapping[str, Callable[[Context], None]] = {
+    "read": read.run,
+    "annotate": annotate.run,
+    "deduplicate": deduplicate.run,
+    "split": split.run,
+    "select": select.run,
+    "pack": pack.run,
+}
+
+
+def run(
+    plan: Plan,
+    lake: str,
+    *,
+    until: str | None = None,
+    address: str | None = None,
+    num_cpus: int | None = None,
+    progress: Progress | None = None,
+) -> Layout:
+    """Do what is not done yet, up to and including step `until`."""
+    if until is not None and until not in STEPS:
+        raise PlanError(f"--until: {unknown('step', until, STEPS)}")
+    select.check_rules(plan)
+    lake = storage.absolute(lake)
+    check_writable(lake)
+    with Lease(lake):
+        layout, listings = prepare(plan, lake)
+        engine = Engine(
+            lake=lake,
+            address=address,
+            num_cpus=num_cpus or plan.model.resources.num_cpus,
+            progress=progress or Progress(),
+        )
+        context = Context(plan=plan, layout=layout, engine=engine, listings=listings)
+        with engine, _drain_on_signal(engine):
+            for name, step in STEPS.items():
+                step(context)
+                write_catalog(layout, plan)
+                if name == until:
+                    break
+    return layout
+
+
+def prepare(plan: Plan, lake: str) -> tuple[Layout, dict[str, tuple[InputFile, ...]]]:
+    """List the sources, check them against their snapshots, and lay out the lake."""
+    listings = {source.name: _list(plan, source.name) for source in plan.model.sources}
+    files = {name: listing.files for name, listing in listings.items()}
+    digests = {
+        evaluation.name: content_digest(InputFile(path="", uri=evaluation.path, size=0))
+        for evaluation in plan.model.evaluations
+    }
+    layout = Layout(plan, lake, files, digests)
+    previous = split.previous_of(lake, layout.splits_inputs)
+    if previous is not None:
+        layout = Layout(plan, lake, files, digests, previous)
+    for name, listing in listings.items():
+        check_snapshot(lake, name, listing, lambda name=name: _digests(layout, name))
+    write_catalog(layout, plan)
+    return layout, files
+
+
+def write_catalog(layout: Layout, plan: Plan) -> None:
+    """`catalog.parquet`: step, table, name (source, or split of a stage), path and totals of each output."""
+    rows = [
+        {"plan": plan.model.name, "step": step, "table": table, "name": name, "path": folder.path}
+        | _totals(folder.totals())
+        for step, table, name, folder in layout.catalog()
+    ]
+    buffer = io.BytesIO()
+    pl.DataFrame(rows, schema=CATALOG_SCHEMA).write_parquet(buffer)
+    storage.put(storage.join(layout.lake, CATALOG), buffer.getvalue())
+
+
+CATALOG_SCHEMA = {
+    "plan": pl.String,
+    "step": pl.String,
+    "table": pl.String,
+    "name": pl.String,
+    "path": pl.String,
+    "complete": pl.Boolean,
+    "files": pl.Int64,
+    "rows": pl.Int64,
+    "bytes": pl.Int64,
+    "counts": pl.String,
+}
+
+
+def shortages(layout: Layout) -> list[str]:
+    """One line for each budget that could not be met: what is short, and by how much."""
+    allocation = select.read_allocation(layout.selection_root)
+    lines = []
+    for name, stage in (allocation or {"stages": {}})["stages"].items():
+        for band in stage["bands"]:
+            if band["shortage"] > 0:
+                what = f"documents of {band['band']} tokens" if band["band"] else "its cells"
+                lines.append(
+                    f"stage {name} is short of {band['shortage']:,.0f} of {band['budget']:,.0f} tokens: "
+                    f"{what} give only {band['planned']:,.0f} under the repetition cap of "
+                    f"{allocation['repetition_cap']:g}"
+                )
+    return lines
+
+
+def check_writable(lake: str) -> None:
+    """PlanError if nothing can be written at the lake's root."""
+    try:
+        storage.put(storage.join(lake, "tokenmill.json"), json.dumps({"format": 1}).encode())
+    except (OSError, ValueError, ImportError) as error:
+        raise PlanError(
+            f"the lake {lake} cannot be written: {error}. Name a folder or an object-store URI that "
+            "you may write to with --lake"
+        ) from None
+
+
+def _list(plan: Plan, name: str) -> Listing:
+    source = next(source for source in plan.model.sources if source.name == name)
+    return list_source(
+        source.path, READERS[source.reader].suffixes, name=source.name, reader=source.reader
+    )
+
+
+def _digests(layout: Layout, source: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in layout.documents[source].entries().values():
+        found |= entry.notes.get("digests", {})
+    return found
+
+
+def _totals(totals: Mapping[str, Any] | None) -> dict[str, Any]:
+    if totals is None:
+        return {"complete": False, "files": None, "rows": None, "bytes": None, "counts": None}
+    numbers = {name: totals[name] for name in ("files", "rows", "bytes")}
+    return {"complete": True, **numbers, "counts": json.dumps(totals["counts"])}
+
+
+@contextmanager
+def _drain_on_signal(engine: Engine) -> Iterator[None]:
+    """The first SIGTERM or SIGINT drains, the second interrupts. Ray sets handlers of its own when it starts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if storage.exists(engine.stop_marker):
+            raise KeyboardInterrupt
+        log.warning("stopping: parts in flight finish; press again to stop at once")
+        engine.drain()
+
+    def install() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, handle)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    install()
+    engine.on_start = install
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,112 @@
+"""What every step is given, and the two moves every step makes: find what is missing, declare what is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from corpus.lake import Entry, Folder
+from corpus.readers import InputFile
+from workflows.engine import Engine, Item
+from workflows.layout import Layout
+from workflows.plan import Plan
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run in progress."""
+
+    plan: Plan
+    layout: Layout
+    engine: Engine
+    listings: Mapping[str, tuple[InputFile, ...]]
+
+    def fill(
+        self,
+        step: str,
+        folders: Iterable[Folder],
+        task: Callable[[Item], Item],
+        items: Callable[[], Iterable[Item]],
+    ) -> None:
+        """Run `task` on the items whose `key` is not committed in every folder, then declare the folders complete.
+
+        `items` is called only if some folder is not complete.
+        """
+        missing = [folder for folder in folders if not folder.is_complete]
+        if not missing:
+            return
+        done = [set(folder.entries()) for folder in missing]
+        todo = [item for item in items() if not all(item["key"] in keys for keys in done)]
+        self.engine.map(step, task, todo)
+        for folder in missing:
+            self.finish(folder)
+
+    def fill_aligned(
+        self,
+        step: str,
+        folders: Mapping[tuple[str, str], Folder],
+        task: Callable[[Item], Item],
+        groups: Callable[[], Sequence[Sequence[Part]]],
+    ) -> None:
+        """The same for part-aligned folders, by (output, source): an item is a group of parts.
+
+        A group is worked on while any of its parts is missing in any of its source's folders.
+        """
+        missing = {key: folder for key, folder in folders.items() if not folder.is_complete}
+        if not missing:
+            return
+        done = {key: set(folder.entries()) for key, folder in missing.items()}
+        todo = [
+            {"key": f"{number:05d}", "group": number}
+            for number, group in enumerate(groups())
+            if any(part.key not in done[k] for part in group for k in done if k[1] == part.source)
+        ]
+        self.engine.map(step, task, todo)
+        for folder in missing.values():
+            self.finish(folder)
+
+    def finish(self, folder: Folder) -> dict[str, Entry]:
+        """Declare a folder complete."""
+        entries = folder.entries()
+        folder.complete(entries)
+        self.layout.describe(folder)
+        return entries
+
+
+@dataclass(frozen=True)
+class Part:
+    """A documents part: `number` is its place among all parts of the plan, in source and part order."""
+
+    number: int
+    source: str
+    name: str
+    rows: int
+
+    @property
+    def key(self) -> str:
+        """The key of its entry in every part-aligned folder."""
+        return self.name.removesuffix(".parquet")
+
+
+def all_parts(layout: Layout) -> list[Part]:
+    """Every documents part of the plan."""
+    found = [
+        (source, file.name, file.rows)
+        for source, folder in layout.documents.items()
+        for entry in folder.entries().values()
+        for file in entry.files
+    ]
+    return [Part(number, *part) for number, part in enumerate(found)]
+
+
+def part_groups(parts: list[Part], rows: int = 1_000_000) -> list[list[Part]]:
+    """Neighbouring parts in groups of about so many rows: the unit of the global steps."""
+    groups: list[list[Part]] = []
+    size = rows
+    for part in parts:
+        if size >= rows:
+            groups.append([])
+            size = 0
+        groups[-1].append(part)
+        size += part.rows
+    return groups

@@ -1,0 +1,232 @@
+"""Step `pack`: the drawn copies, shuffled, packed and written as shards.
+
+    scatter  parts   -> every copy to its bucket, hash(id, copy, seed), through the exchange
+    pack     buckets -> cut, best-fit, order by hash, write; an origins file beside each shard
+
+A bucket holds about `bucket_tokens` tokens, and its task about three times that in memory. The bytes depend on the plan
+and its inputs alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.exchange import read_partition, write_partitioned
+from corpus.lake import Entry, File, Folder, PartWriter, read_part, same_ids
+from corpus.tokenizer import Tokenizer
+from mixers.sequences import COPIES, ORIGINS, arrange, bucket_of, ids_of, rows, schema
+from mixers.splits import TRAIN, VALIDATION
+from workflows.engine import Item
+from workflows.steps.context import Context, Part, all_parts
+from workflows.steps.select import read_allocation
+
+SEQUENCE_BYTES = 4  # per token in a shard, before compression
+ROWS_AT_ONCE = 4 << 20  # tokens that are built at once
+
+
+@dataclass(frozen=True)
+class Target:
+    """The shards of one stage and split: buckets `first` to `first + buckets - 1` are its own."""
+
+    stage: str
+    split: str
+    seq_len: int
+    balanced: bool
+    first: int
+    buckets: int
+    shards: Folder
+    origins: Folder
+
+
+@dataclass(frozen=True)
+class Job:
+    """Folders and settings of the whole step."""
+
+    exchange: Folder
+    parts: tuple[Part, ...]
+    tokens: Mapping[str, Folder]
+    splits: Mapping[str, Folder]
+    selections: Mapping[tuple[str, str], Folder]
+    targets: tuple[Target, ...]
+    ranks: str | None
+    seed: int
+    shard_bytes: int
+
+    def target_of(self, bucket: int) -> Target:
+        """The stage and split that a bucket belongs to."""
+        return next(t for t in self.targets if t.first <= bucket < t.first + t.buckets)
+
+
+def run(context: Context) -> None:
+    """Write the shards of all stages."""
+    folders = [*context.layout.shards.values(), *context.layout.origins.values()]
+    if all(folder.is_complete for folder in folders):
+        return
+    job = _job(context)
+    scatter_items = [{"key": part.source + "." + part.key, "part": part.number} for part in job.parts]
+    context.fill("pack scatter", [job.exchange], partial(scatter, job), lambda: scatter_items)
+    done = {target: set(target.shards.entries()) for target in job.targets}
+    todo = [
+        {"key": f"{bucket:05d}", "bucket": target.first + bucket}
+        for target in job.targets
+        for bucket in range(target.buckets)
+        if f"{bucket:05d}" not in done[target]
+    ]
+    context.engine.map("pack", partial(pack_bucket, job), todo)
+    for folder in folders:
+        context.finish(folder)
+
+
+def scatter(job: Job, item: Item) -> Item:
+    """Write the copies of one part's documents, of all stages, by bucket."""
+    part = job.parts[item["part"]]
+    tokens = read_part(job.tokens[part.source], part.name)
+    split = read_part(job.splits[part.source], part.name)
+    same_ids(tokens, split, f"{job.splits[part.source].path}/{part.name}")
+    tables, buckets = [], []
+    for target in job.targets:
+        selection = read_part(job.selections[target.stage, part.source], part.name, ["id", "copies"])
+        same_ids(tokens, selection, f"{job.selections[target.stage, part.source].path}/{part.name}")
+        inside = pc.equal(split.column("split"), target.split).to_numpy()
+        copies = np.where(inside, selection.column("copies").to_numpy(), 0)
+        table = _copies(tokens, copies, part.number)
+        bucket = bucket_of(
+            ids_of(table), table.column("copy").to_numpy(), job.seed, target.stage, target.buckets
+        )
+        tables.append(table)
+        buckets.append(bucket + target.first)
+    file = write_partitioned(
+        job.exchange, f"part-{item['key']}.parquet", pa.concat_tables(tables), np.concatenate(buckets)
+    )
+    job.exchange.commit(Entry(key=item["key"], files=[file]))
+    return {"counts": {"documents": part.rows}}
+
+
+def pack_bucket(job: Job, item: Item) -> Item:
+    """The shards of one bucket."""
+    target = job.target_of(item["bucket"])
+    names = [f"part-{part.source}.{part.key}.parquet" for part in job.parts]
+    copies = read_partition(job.exchange, names, item["bucket"])
+    if copies is None:
+        copies = COPIES.empty_table()
+    pieces = arrange(
+        copies,
+        seed=job.seed,
+        stage=target.stage,
+        seq_len=target.seq_len,
+        balanced=target.balanced,
+        paragraph_ends=Tokenizer(job.ranks).paragraph_ends,
+    )
+    written = _Shards(job, target, item["key"])
+    for shard, origins in rows(copies, pieces, target.seq_len, max(1, ROWS_AT_ONCE // target.seq_len)):
+        written.write(shard, origins)
+    files, origin_files = written.close()
+    counts = {
+        "sequences": sum(file.rows for file in files),
+        "tokens": int(pieces.length.sum()),
+        "segments": len(pieces.length),
+        "copies": copies.num_rows,
+        "cut_documents": int((np.bincount(pieces.document, minlength=1) > 1).sum()),
+    }
+    target.origins.commit(Entry(key=item["key"], files=origin_files))
+    target.shards.commit(Entry(key=item["key"], files=files, counts=counts))
+    return {"counts": {"tokens": counts["tokens"]}}
+
+
+class _Shards:
+    """The shard files of one bucket, rolled over at `shard_bytes`, each with its origins."""
+
+    def __init__(self, job: Job, target: Target, key: str) -> None:
+        self._target = target
+        self._key = key
+        self._rows = max(1, job.shard_bytes // (target.seq_len * SEQUENCE_BYTES))
+        self._open: tuple[PartWriter, PartWriter] | None = None
+        self._files: tuple[list[File], list[File]] = ([], [])
+
+    def write(self, shard: pa.Table, origins: pa.Table) -> None:
+        while shard.num_rows:
+            if self._open is None:
+                name = f"shard-{self._key}-{len(self._files[0]):03d}.parquet"
+                self._open = (
+                    PartWriter(self._target.shards, name, schema(self._target.seq_len)),
+                    PartWriter(self._target.origins, name, ORIGINS),
+                )
+            room = self._rows - self._open[0].rows
+            for writer, table in zip(self._open, (shard, origins), strict=True):
+                writer.write(table.slice(0, room))
+            shard, origins = shard.slice(room), origins.slice(room)
+            if self._open[0].rows >= self._rows:
+                self._roll()
+
+    def close(self) -> tuple[list[File], list[File]]:
+        if self._open is not None:
+            self._roll()
+        return self._files
+
+    def _roll(self) -> None:
+        assert self._open is not None
+        for writer, files in zip(self._open, self._files, strict=True):
+            files.append(writer.close())
+        self._open = None
+
+
+def _copies(tokens: pa.Table, copies: np.ndarray[tuple[int], np.dtype[np.int64]], part: int) -> pa.Table:
+    """One row per copy of the documents of a part."""
+    rows_ = np.repeat(np.arange(len(copies)), copies)
+    first = np.repeat(np.cumsum(copies) - copies, copies)
+    number = (np.arange(len(rows_)) - first).astype(np.int16)
+    chosen = tokens.select(["id", "input_ids"]).take(pa.array(rows_))
+    return pa.table(
+        {
+            "id": chosen.column("id"),
+            "copy": pa.array(number),
+            "part": pa.array(np.full(len(rows_), part, dtype=np.int32)),
+            "row": pa.array(rows_.astype(np.int32)),
+            "input_ids": chosen.column("input_ids"),
+        },
+        schema=COPIES,
+    )
+
+
+def _job(context: Context) -> Job:
+    layout, plan = context.layout, context.plan
+    model = plan.model
+    allocation = read_allocation(layout.selection_root)
+    assert allocation is not None, "select comes before pack"
+    targets: list[Target] = []
+    for (stage, split), shards in layout.shards.items():
+        share = 1.0 if split == TRAIN else model.split.validation
+        expected = allocation["stages"][stage]["planned"] * share
+        targets.append(
+            Target(
+                stage=stage,
+                split=split,
+                seq_len=model.stages[stage].seq_len,
+                balanced=bool(plan.mixtures[stage].lengths),
+                first=sum(target.buckets for target in targets),
+                buckets=max(1, math.ceil(expected / model.resources.bucket_tokens)),
+                shards=shards,
+                origins=layout.origins[stage, split],
+            )
+        )
+    return Job(
+        exchange=layout.exchange,
+        parts=tuple(all_parts(layout)),
+        tokens=layout.tokens,
+        splits=layout.splits,
+        selections=layout.selections,
+        targets=tuple(targets),
+        ranks=model.tokenizer.ranks,
+        seed=model.seed,
+        shard_bytes=model.resources.shard_bytes,
+    )
+
+
+__all__ = ["TRAIN", "VALIDATION", "run"]

@@ -1,0 +1,246 @@
+"""Step `select`: from annotations to copies per stage.
+
+    strata     parts -> documents and tokens per combination of cells, summed on the driver (a few thousand rows)
+    solve      budgets and caps -> expected copies per cell (`rates.json`, with the shortages, beside the strata)
+    selection  parts -> `selections/<mixture>@<fp>/<stage>`, part-aligned
+
+It reads the annotation columns that the rules name, and never text.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from annotators import ANNOTATORS, duplicates
+from corpus import storage
+from corpus.errors import PlanError
+from corpus.lake import Entry, Folder, read_part, same_ids, write_part
+from corpus.strict_yaml import settings
+from mixers.allocation import CELL, Allocation, allocate
+from mixers.mixture import Mixture
+from mixers.selection import (
+    SCHEMA,
+    THRESHOLD,
+    Rules,
+    columns_of,
+    compile_rules,
+    draw,
+    judge,
+    merge_strata,
+    strata,
+    threshold_table,
+    with_thresholds,
+)
+from workflows.engine import Item
+from workflows.plan import Plan
+from workflows.steps.context import Context, Part, all_parts, part_groups
+
+DOCUMENT_COLUMNS = ("licence", "date")  # of the documents table, that rules may name
+ALLOCATION = "allocation.json"
+RATES = "rates.arrow"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Folders and settings of the whole step."""
+
+    root: Folder
+    groups: tuple[tuple[Part, ...], ...]
+    documents: Mapping[str, Folder]
+    tokens: Mapping[str, Folder]
+    splits: Mapping[str, Folder]
+    annotations: Mapping[str, Mapping[str, Folder]]  # source -> column -> folder
+    selections: Mapping[tuple[str, str], Folder]
+    kinds: Mapping[str, str]
+    mixtures: Mapping[str, Mixture]
+    seed: int
+
+    @property
+    def strata(self) -> Folder:
+        """Where the sums per group of parts lie."""
+        return Folder(self.root.root, f"{self.root.path}/_strata")
+
+    def rules(self) -> dict[str, Rules]:
+        """The rules of each stage; they were checked when the plan was loaded."""
+        known = {column for columns in self.annotations.values() for column in columns} | base_columns()
+        return {stage: compile_rules(m, known, stage) for stage, m in self.mixtures.items()}
+
+
+def run(context: Context) -> None:
+    """Select for every stage."""
+    folders = context.layout.selections
+    if all(folder.is_complete for folder in folders.values()):
+        return
+    job = _job(context)
+    by_group = [{"key": f"{number:05d}", "group": number} for number in range(len(job.groups))]
+    context.fill("select strata", [job.strata], partial(sum_group, job), lambda: by_group)
+    _solve(context, job)
+    context.fill_aligned("select", folders, partial(select_group, job), lambda: job.groups)
+
+
+def check_rules(plan: Plan) -> None:
+    """PlanError for a rule that names a column that no annotator of the plan measures."""
+    known = base_columns() | {column for _, column in annotation_columns(plan)}
+    for stage, mixture in plan.mixtures.items():
+        compile_rules(mixture, known, plan.model.stages[stage].mixture)
+
+
+def annotation_columns(plan: Plan) -> list[tuple[str, str]]:
+    """(annotator, column) of everything the plan measures. PlanError where two share a column name."""
+    model = plan.model
+    chosen: dict[str, Mapping[str, Any]] = {**model.annotate, "content_hash": {}, "minhash": {}}
+    if model.evaluations:
+        chosen["contamination"] = {"index": ""}
+    found: dict[str, str] = {}
+    for name, values in sorted(chosen.items()):
+        annotator = ANNOTATORS[name]
+        config = settings(annotator.config, values, f"annotate.{name}")
+        for column in annotator.schema(config).names[1:]:
+            if column in found:
+                raise PlanError(f"{plan.path}: {name} and {found[column]} both measure {column!r}")
+            found[column] = name
+    return [(name, column) for column, name in found.items()]
+
+
+def base_columns() -> set[str]:
+    """The columns that every rule may name, whatever the plan annotates."""
+    return (
+        {"source", "kind", "n_tokens", *DOCUMENT_COLUMNS, *duplicates.SCHEMA.names[1:]}
+        | {name for name in threshold_table().columns if name.startswith(THRESHOLD)}
+    )
+
+
+def sum_group(job: Job, item: Item) -> Item:
+    """The strata of one group of parts."""
+    rules = job.rules()
+    tables = []
+    for part in job.groups[item["group"]]:
+        frame = frame_of(job, part, rules)
+        judged = {stage: judge(frame, rules[stage], job.mixtures[stage]) for stage in job.mixtures}
+        tables.append(strata(frame, judged))
+    table = merge_strata(tables, list(job.mixtures))
+    file = write_part(job.strata, f"part-{item['key']}.parquet", table.to_arrow())
+    job.strata.commit(Entry(key=item["key"], files=[file]))
+    return {}
+
+
+def select_group(job: Job, item: Item) -> Item:
+    """The selections of one group of parts, for all stages."""
+    rules = job.rules()
+    rates = pl.read_ipc(io.BytesIO(storage.get(job.root.file_uri(RATES))))
+    for part in job.groups[item["group"]]:
+        frame = frame_of(job, part, rules)
+        judged = {stage: judge(frame, rules[stage], job.mixtures[stage]) for stage in job.mixtures}
+        for stage, table in draw(frame, judged, rates, job.seed).items():
+            folder = job.selections[stage, part.source]
+            file = write_part(folder, part.name, table.to_arrow().cast(SCHEMA))
+            folder.commit(Entry(key=part.key, files=[file], counts=_counts(frame, table)))
+    return {"counts": {"documents": sum(part.rows for part in job.groups[item["group"]])}}
+
+
+def frame_of(job: Job, part: Part, rules: Mapping[str, Rules]) -> pl.DataFrame:
+    """The columns of one part that selection needs, joined by position and checked by id."""
+    tokens = read_part(job.tokens[part.source], part.name, ["id", "n_tokens"])
+    columns = {"id": tokens.column("id"), "n_tokens": tokens.column("n_tokens")}
+    splits = read_part(job.splits[part.source], part.name, ["id", "split"])
+    same_ids(tokens, splits, f"{job.splits[part.source].path}/{part.name}")
+    columns["split"] = splits.column("split")
+    of = job.annotations[part.source]
+    wanted = sorted((columns_of(rules) | {"language"}) & of.keys())
+    for folder in sorted({of[name] for name in wanted}, key=lambda folder: folder.path):
+        names = [name for name in wanted if of[name] == folder]
+        sidecar = read_part(folder, part.name, ["id", *names])
+        same_ids(tokens, sidecar, f"{folder.path}/{part.name}")
+        columns |= {name: sidecar.column(name) for name in names}
+    frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
+    return with_thresholds(
+        frame.with_columns(source=pl.lit(part.source), kind=pl.lit(job.kinds[part.source]))
+    )
+
+
+def read_allocation(root: Folder) -> dict[str, Any] | None:
+    """What the solver decided: cells and bands of each stage, or None before it ran."""
+    data = storage.get_or_none(root.file_uri(ALLOCATION))
+    return None if data is None else json.loads(data)
+
+
+def _solve(context: Context, job: Job) -> None:
+    tables = [
+        pl.DataFrame(pl.from_arrow(read_part(job.strata, name))) for name in job.strata.parts()
+    ]
+    merged = merge_strata(tables, list(job.mixtures))
+    budgets = {stage: context.plan.budget(stage) for stage in job.mixtures}
+    cap = context.plan.model.repetition_cap
+    result = allocate(merged, job.mixtures, budgets, cap)
+    buffer = io.BytesIO()
+    result.rates.select([*job.mixtures, *(f"rate:{stage}" for stage in job.mixtures)]).write_ipc(
+        buffer, compression="zstd"
+    )
+    storage.put(job.root.file_uri(RATES), buffer.getvalue())
+    storage.put(job.root.file_uri(ALLOCATION), _json(result, context.plan))
+
+
+def _json(result: Allocation, plan: Plan) -> bytes:
+    stages = {
+        name: {
+            "seq_len": stage.seq_len,
+            "budget": plan.budget(name),
+            "planned": result.bands.filter(pl.col("stage") == name)["planned"].sum(),
+            "bands": result.bands.filter(pl.col("stage") == name).drop("stage").to_dicts(),
+            "cells": result.cells.filter(pl.col("stage") == name).drop("stage").to_dicts(),
+        }
+        for name, stage in plan.model.stages.items()
+    }
+    content = {"repetition_cap": plan.model.repetition_cap, "cell": CELL, "stages": stages}
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
+
+
+def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
+    """Documents by reason; selected documents, copies and tokens (`<|endoftext|>` counted) by split."""
+    counts: Counter[str] = Counter({"documents": table.height})
+    for reason, number in table.group_by("reason").len().iter_rows():
+        counts[f"reason.{reason}"] = number
+    joined = table.select("copies").with_columns(
+        split=frame["split"], tokens=(frame["n_tokens"].cast(pl.Int64) + 1) * table["copies"]
+    )
+    for split, copies, tokens in (
+        joined.filter(pl.col("copies") > 0)
+        .group_by("split")
+        .agg(pl.col("copies").cast(pl.Int64).sum(), pl.col("tokens").sum())
+        .iter_rows()
+    ):
+        counts[f"copies.{split}"] = copies
+        counts[f"tokens.{split}"] = tokens
+    return dict(sorted(counts.items()))
+
+
+def _job(context: Context) -> Job:
+    layout, plan = context.layout, context.plan
+    measured = annotation_columns(plan)
+    annotations: dict[str, dict[str, Folder]] = {}
+    for source, sidecars in layout.sidecars.items():
+        folders = {sidecar.annotator: sidecar.folder for sidecar in sidecars}
+        of = {column: folders[name] for name, column in measured}
+        of |= dict.fromkeys(duplicates.SCHEMA.names[1:], layout.duplicates[source])
+        annotations[source] = of | dict.fromkeys(DOCUMENT_COLUMNS, layout.documents[source])
+    return Job(
+        root=layout.selection_root,
+        groups=tuple(tuple(group) for group in part_groups(all_parts(layout))),
+        documents=layout.documents,
+        tokens=layout.tokens,
+        splits=layout.splits,
+        annotations=annotations,
+        selections=layout.selections,
+        kinds=plan.kinds,
+        mixtures=plan.mixtures,
+        seed=plan.model.seed,
+    )
