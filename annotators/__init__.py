@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from annotators import content_hash, language, minhash, source_code, statistics
+from annotators import (
+    contamination,
+    content_hash,
+    datatrove,
+    language,
+    minhash,
+    source_code,
+    statistics,
+)
 from annotators.annotator import Annotator, segmenter
 
 ANNOTATORS: dict[str, Annotator] = {
@@ -32,6 +40,20 @@ ANNOTATORS: dict[str, Annotator] = {
         step=minhash.step,
         schema=minhash.schema,
         assets=segmenter,
+    ),
+    "contamination": Annotator(
+        version=contamination.VERSION,
+        config=contamination.Config,
+        step=contamination.step,
+        schema=contamination.schema,
+        assets=contamination.assets,
+    ),
+    "datatrove": Annotator(
+        version=datatrove.VERSION,
+        config=datatrove.Config,
+        step=datatrove.step,
+        schema=datatrove.schema,
+        assets=datatrove.assets,
     ),
     "source_code": Annotator(
         version=source_code.VERSION,

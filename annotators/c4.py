@@ -35,8 +35,18 @@ _PHRASES = (
 )
 
 # The columns of the array that `c4_counts` returns.
-COUNTS = ("lines", "kept_lines", "sentences", "lorem_ipsum", "curly_bracket", "javascript", "policy")
+COUNTS = (
+    "lines",
+    "kept_lines",
+    "sentences",
+    "lorem_ipsum",
+    "curly_bracket",
+    "javascript",
+    "policy",
+)
 _LINES, _KEPT, _SENTENCES, _LOREM, _CURLY, _JAVASCRIPT, _POLICY = range(7)
+
+_NEWLINE, _RETURN, _BRACKET, _BRACE = (ord(char) for char in "\n\r[{")
 
 _F_INSIDE, _F_SPACE, _F_LINE_END, _F_DIGIT = ch.INSIDE, ch.SPACE, ch.LINE_END, ch.DIGIT
 
@@ -47,7 +57,7 @@ def c4_counts(data: Bytes, flags: ch.Flags, offsets: Offsets, words: Words) -> C
     phrases = np.frombuffer("".join(_PHRASES).encode(), np.uint8)
     bounds = np.cumsum([0, *map(len, _PHRASES)])
     cleaned, cleaned_offsets, owners = _count(
-        data, flags, offsets, words.offsets, words.starts, words.ends, words.kinds, phrases, bounds, counts
+        data, flags, offsets, words.offsets, words.starts, words.kinds, phrases, bounds, counts
     )
     cleaned.flags.writeable = False  # as the buffers of Arrow are: one compiled form of each kernel
     again = segment(cleaned, cleaned_offsets)
@@ -147,8 +157,6 @@ def _words_of(flags: ch.Flags, start: int, end: int) -> tuple[int, int]:
             size += 1
             count += size == 1
             longest = max(longest, size)
-        elif size == 0:
-            continue
     return count, longest
 
 
@@ -158,9 +166,65 @@ def _ends_well(line: Bytes, start: int, end: int) -> bool:
     if start >= end:
         return False
     last = line[end - 1]
-    if last == 46:
-        return not (end - start >= 3 and line[end - 2] == 46 and line[end - 3] == 46)
-    return last == 63 or last == 33 or last == 34 or last == 39
+    if last == ord("."):
+        return end - start < 3 or line[end - 2] != ord(".") or line[end - 3] != ord(".")
+    return last == ord("?") or last == ord("!") or last == ord('"') or last == ord("'")
+
+
+@compiled
+def _verdict(
+    line: Bytes, start: int, end: int, n_words: int, phrases: Bytes, bounds: Counts
+) -> int:
+    """The column that a line without citations counts in, or -1 for none."""
+    if not _ends_well(line, start, end) or n_words < MIN_WORDS:
+        return -1
+    if _phrase(line, start, end, phrases, bounds, 0, 1):
+        return _LOREM
+    if _phrase(line, start, end, phrases, bounds, 1, 2):
+        return _JAVASCRIPT
+    for i in range(start, end):
+        if line[i] == _BRACE:
+            return _CURLY
+    if _phrase(line, start, end, phrases, bounds, 2, len(bounds) - 1):
+        return _POLICY
+    return _KEPT
+
+
+@compiled
+def _trim(flags: ch.Flags, start: int, end: int) -> tuple[int, int]:
+    """The range without white space at its ends."""
+    while start < end and flags[start] & (_F_SPACE | _F_INSIDE):
+        start += 1
+    while end > start:
+        last = end - 1
+        while last > start and flags[last] & _F_INSIDE:
+            last -= 1
+        if not flags[last] & _F_SPACE:
+            break
+        end = last
+    return start, end
+
+
+@compiled
+def _line(data: Bytes, flags: ch.Flags, start: int, stop: int) -> tuple[int, int]:
+    """Where the line that begins at `start` ends, and where the next one begins."""
+    i = start
+    while i < stop and not flags[i] & _F_LINE_END:
+        i += 1
+    after = min(i + 1, stop)
+    if after < stop and data[i] == _RETURN and data[after] == _NEWLINE:
+        after += 1
+    while after < stop and flags[after] & _F_INSIDE:
+        after += 1
+    return i, after
+
+
+@compiled
+def _has_citation(data: Bytes, flags: ch.Flags, start: int, end: int) -> bool:
+    for i in range(start, end):
+        if data[i] == _BRACKET and _citation(data, flags, i, end):
+            return True
+    return False
 
 
 @compiled
@@ -170,7 +234,6 @@ def _count(
     offsets: Offsets,
     word_offsets: Offsets,
     word_starts: npt.NDArray[np.int32],
-    word_ends: npt.NDArray[np.int32],
     kinds: npt.NDArray[np.uint8],
     phrases: Bytes,
     bounds: Counts,
@@ -179,77 +242,41 @@ def _count(
     """Fill `counts`; the lines to segment again, their offsets, and the text that each belongs to."""
     brackets = 0
     for i in range(len(data)):
-        brackets += data[i] == 91
+        brackets += data[i] == _BRACKET
     cleaned = np.empty(len(data) if brackets else 0, np.uint8)
     line_ends = np.zeros(brackets + 1, np.int64)
     owners = np.zeros(brackets, np.int64)
-    n_cleaned = 0
+    again = 0
     for d in range(len(offsets) - 1):
-        base, stop = offsets[d], offsets[d + 1]
+        row, base = counts[d], offsets[d]
         token, last_token = word_offsets[d], word_offsets[d + 1]
-        start = i = base
-        while i < stop:
-            if not flags[i] & _F_LINE_END and i + 1 < stop:
-                i += 1
-                continue
-            end = i if flags[i] & _F_LINE_END else stop
-            next_start = i + 1
-            if next_start < stop and data[i] == 13 and data[next_start] == 10:
-                next_start += 1
-            while next_start < stop and flags[next_start] & _F_INSIDE:
-                next_start += 1
+        start, stop = offsets[d], offsets[d + 1]
+        while start < stop:
+            end, after = _line(data, flags, start, stop)
             first_token = token
             while token < last_token and base + word_starts[token] < end:
                 token += 1
-            a, b = start, end
-            start = i = next_start
-            while a < b and flags[a] & (_F_SPACE | _F_INSIDE):
-                a += 1
-            while b > a:
-                k = b - 1
-                while k > a and flags[k] & _F_INSIDE:
-                    k -= 1
-                if not flags[k] & _F_SPACE:
-                    break
-                b = k
-            row = counts[d]
+            a, b = _trim(flags, start, end)
+            start = after
             row[_LINES] += 1
             n_words, longest = _words_of(flags, a, b)
             if longest > MAX_WORD:
                 continue
-            at = line_ends[n_cleaned]
-            cleaned_end, has_bracket = at, False
-            for k in range(a, b):
-                if data[k] == 91 and _citation(data, flags, k, b):
-                    has_bracket = True
-                    break
-            line, x, y = data, a, b
-            if has_bracket:
+            at = line_ends[again]
+            cited = _has_citation(data, flags, a, b)
+            if cited:
                 cleaned_end = _clean(data, flags, a, b, cleaned, at)
-                line, x, y = cleaned, at, cleaned_end
-            if not _ends_well(line, x, y) or n_words < MIN_WORDS:
-                continue
-            if _phrase(line, x, y, phrases, bounds, 0, 1):
-                row[_LOREM] += 1
-                continue
-            if _phrase(line, x, y, phrases, bounds, 1, 2):
-                row[_JAVASCRIPT] += 1
-                continue
-            curly = False
-            for k in range(x, y):
-                curly = curly or line[k] == 123
-            if curly:
-                row[_CURLY] += 1
-                continue
-            if _phrase(line, x, y, phrases, bounds, 2, len(bounds) - 1):
-                row[_POLICY] += 1
-                continue
-            row[_KEPT] += 1
-            if has_bracket:
-                owners[n_cleaned] = d
-                n_cleaned += 1
-                line_ends[n_cleaned] = cleaned_end
+                verdict = _verdict(cleaned, at, cleaned_end, n_words, phrases, bounds)
             else:
+                cleaned_end = at
+                verdict = _verdict(data, a, b, n_words, phrases, bounds)
+            if verdict >= 0:
+                row[verdict] += 1
+            if verdict == _KEPT and cited:
+                owners[again] = d
+                again += 1
+                line_ends[again] = cleaned_end
+            elif verdict == _KEPT:
                 row[_SENTENCES] += _sentence_count(kinds, first_token, token)
-    size = line_ends[n_cleaned]
-    return cleaned[:size].copy(), line_ends[: n_cleaned + 1].copy(), owners[:n_cleaned].copy()
+    size = line_ends[again]
+    return cleaned[:size].copy(), line_ends[: again + 1].copy(), owners[:again].copy()

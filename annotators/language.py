@@ -139,7 +139,10 @@ def _label(code: str | None, counts: npt.NDArray[np.int64]) -> str | None:
     least = SCRIPT_SHARE * counts.sum()
     best: tuple[int, str] | None = None
     for candidate in lid176_candidates(code or ""):
-        names = [candidate.script, *(k for k, v in UNMARKED_SCRIPTS.items() if v == candidate.script)]
+        names = [
+            candidate.script,
+            *(k for k, v in UNMARKED_SCRIPTS.items() if v == candidate.script),
+        ]
         found = sum(int(counts[SCRIPTS.index(name)]) for name in names)
         if found and found >= least and (best is None or found > best[0]):
             best = (found, candidate.label)

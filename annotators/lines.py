@@ -86,7 +86,12 @@ def _characters(data: Bytes, flags: ch.Flags, offsets: Offsets, counts: Counts) 
                     ellipses += 1
         row = counts[d]
         row[0], row[_LETTERS], row[_DIGITS], row[_UPPER] = chars, letters, digits, upper
-        row[_SPACES], row[_HASHES], row[_ELLIPSES], row[_NEWLINES] = spaces, hashes, ellipses, newlines
+        row[_SPACES], row[_HASHES], row[_ELLIPSES], row[_NEWLINES] = (
+            spaces,
+            hashes,
+            ellipses,
+            newlines,
+        )
 
 
 @compiled

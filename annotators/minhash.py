@@ -85,7 +85,9 @@ def hash_functions(config: Config) -> tuple[Hashes, Hashes]:
     return factors, draw.integers(0, (1 << 64) - 1, size, np.uint64, endpoint=True)
 
 
-def shingle_hashes(data: Bytes, offsets: Offsets, found: Words, ngram: int) -> tuple[Hashes, Offsets]:
+def shingle_hashes(
+    data: Bytes, offsets: Offsets, found: Words, ngram: int
+) -> tuple[Hashes, Offsets]:
     """`(hashes, offsets)` of each document's shingles, repeats included."""
     hashes = word_hashes(data, offsets, found, fold=True)
     keep = (found.kinds & WORD) != 0
@@ -128,7 +130,9 @@ def _bands(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> Hashes:
         for band in range(bands):
             h = np.uint64(0x9E3779B97F4A7C15) * np.uint64(band + 1)
             for row in range(rows):
-                h = (h ^ np.uint64(signatures[d, band * rows + row])) * np.uint64(0xBF58476D1CE4E5B9)
+                h = (h ^ np.uint64(signatures[d, band * rows + row])) * np.uint64(
+                    0xBF58476D1CE4E5B9
+                )
                 h ^= h >> np.uint64(29)
             out[d, band] = h
     return out

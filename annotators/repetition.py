@@ -46,7 +46,9 @@ def repeated_n_grams(hashes: Hashes, lengths: npt.NDArray[np.int32], offsets: Of
     """
     columns = len(TOP_GRAMS) + len(DUPLICATE_GRAMS)
     counts = np.zeros((len(offsets) - 1, columns), np.int64)
-    _repeated_n_grams(hashes, lengths, offsets, np.array(TOP_GRAMS), np.array(DUPLICATE_GRAMS), counts)
+    _repeated_n_grams(
+        hashes, lengths, offsets, np.array(TOP_GRAMS), np.array(DUPLICATE_GRAMS), counts
+    )
     return counts
 
 

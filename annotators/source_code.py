@@ -46,7 +46,9 @@ def step(config: Config) -> Step:
 def annotate(documents: pa.Table) -> pa.Table:
     """The sidecar of these documents."""
     rows = [_row(text) for text in documents.column("metadata").to_pylist()]
-    return sidecar(documents, SCHEMA, {name: [row.get(name) for row in rows] for name in SCHEMA.names[1:]})
+    return sidecar(
+        documents, SCHEMA, {name: [row.get(name) for row in rows] for name in SCHEMA.names[1:]}
+    )
 
 
 def _row(metadata: str | None) -> dict[str, str | bool | None]:

@@ -87,9 +87,18 @@ SCHEMA = sidecar_schema(
         pa.field(name, _RATIO)
         for name in ("line_punct_ratio", "short_line_ratio", "char_dup_ratio", "new_line_ratio")
     ),
-    *(pa.field(name, _COUNT, nullable=False) for name in ("c4_lines", "c4_kept_lines", "c4_sentences")),
-    *(pa.field(name, pa.bool_(), nullable=False) for name in ("c4_lorem_ipsum", "c4_curly_bracket")),
-    *(pa.field(name, _COUNT, nullable=False) for name in ("c4_javascript_lines", "c4_policy_lines")),
+    *(
+        pa.field(name, _COUNT, nullable=False)
+        for name in ("c4_lines", "c4_kept_lines", "c4_sentences")
+    ),
+    *(
+        pa.field(name, pa.bool_(), nullable=False)
+        for name in ("c4_lorem_ipsum", "c4_curly_bracket")
+    ),
+    *(
+        pa.field(name, _COUNT, nullable=False)
+        for name in ("c4_javascript_lines", "c4_policy_lines")
+    ),
     *(
         pa.field(name, _RATIO)
         for name in ("letter_ratio", "digit_ratio", "space_ratio", "upper_ratio", "url_ratio")

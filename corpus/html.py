@@ -1,10 +1,20 @@
 """The main text of an HTML page, without menus, adverts and footers.
 
-The library is trafilatura.
-TODO-MEASURED
+The library is trafilatura, with its defaults but for comments. Measured on 2026-11-22, one core
+(`web/aeb`: F1 of word 4-grams over 76 pages; `web/trafilatura`: F1 over its segments that must and
+must not occur, 410 pages):
 
-`main_text` parses in this process: call it through `corpus.limits.Guarded`.
-`xml_text` gives the text of an XML document that is all content (help pages, articles), paragraph by paragraph.
+| | aeb F1 | trafilatura F1 | pages/s |
+|---|---|---|---|
+| trafilatura 2.3.1, no comments | 0.967 | 0.917 | 45 |
+| the same, `favor_precision` | 0.973 | 0.913 | 40 |
+| the same, `favor_recall` | 0.966 | 0.913 | 60 |
+| resiliparse 2.0.1, main content, no comments, no links | 0.942 | 0.851 | 300 |
+
+All functions parse in this process: call them through `corpus.limits.Guarded`. `page_text` gives
+all text of a page that has nothing around its content, where `main_text` may take a heading or a
+list for a menu; `xml_text` gives the text of an XML document that is all content (help pages,
+articles), paragraph by paragraph.
 """
 
 from __future__ import annotations
@@ -13,23 +23,30 @@ import importlib.metadata
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import trafilatura
 from lxml import etree
+from resiliparse.extract.html2text import extract_plain_text
 
 from corpus.charset import decode
 from corpus.limits import Unreadable
 
 PROVENANCE = f"html/trafilatura-{importlib.metadata.version('trafilatura')}"
+PAGE_PROVENANCE = f"html/resiliparse-{importlib.metadata.version('resiliparse')}"
 XML_PROVENANCE = f"xml/lxml-{importlib.metadata.version('lxml')}"
 _DECLARED = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 _HEAD = 4096  # bytes in which a declared charset is looked for; WHATWG asks for 1024
-_LANGUAGE = re.compile(r"""<html\b[^>]{0,2000}?\blang\s*=\s*["']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)""", re.IGNORECASE)
+_LANGUAGE = re.compile(
+    r"""<html\b[^>]{0,2000}?\slang\s*=\s*["']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MainText:
-    """What a page says. `text` is "" when there is none; the rest is None when the page does not say."""
+    """What a page says. `text` is "" when there is none; the rest is None when the page does not
+    say."""
 
     text: str
     title: str | None
@@ -41,7 +58,7 @@ class MainText:
 def main_text(html: bytes, url: str | None = None, charset: str | None = None) -> MainText:
     """The main text of a page. `charset` is what the transport declared, if it did."""
     page, used = decode(html, charset or declared_charset(html))
-    found = trafilatura.bare_extraction(page, url=url, include_comments=False, with_metadata=True) if page.strip() else None
+    found = _extracted(page, url) if page.strip() else None
     language = _LANGUAGE.search(page[:20000])
     return MainText(
         text=(found.text or "") if found else "",
@@ -52,14 +69,31 @@ def main_text(html: bytes, url: str | None = None, charset: str | None = None) -
     )
 
 
+def _extracted(page: str, url: str | None) -> Any:
+    return trafilatura.bare_extraction(page, url=url, include_comments=False, with_metadata=True)
+
+
+def page_text(html: bytes, url: str | None = None, charset: str | None = None) -> MainText:
+    """The whole text of a page that is all content. `title` and `date` are None."""
+    page, used = decode(html, charset or declared_charset(html))
+    language = _LANGUAGE.search(page[:20000])
+    text = extract_plain_text(page, preserve_formatting=True, alt_texts=False, form_fields=False)
+    return MainText(
+        text=text, title=None, date=None, language=language[1] if language else None, charset=used
+    )
+
+
 def declared_charset(html: bytes) -> str | None:
     """The charset that a `meta` element or an XML declaration names."""
-    found = _DECLARED.search(html[:_HEAD]) or re.search(rb"""encoding=["']([\w.:-]{1,40})""", html[:100])
+    found = _DECLARED.search(html[:_HEAD]) or re.search(
+        rb"""encoding=["']([\w.:-]{1,40})""", html[:100]
+    )
     return found[1].decode("ascii").lower() if found else None
 
 
 def xml_text(xml: bytes, ignore: tuple[str, ...] = ()) -> str:
-    """The paragraphs of an XML document, without the elements named in `ignore`, one line each, blank line between."""
+    """The paragraphs of an XML document, without the elements named in `ignore`, one line each,
+    blank line between."""
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(xml, parser)
@@ -78,7 +112,8 @@ def _paragraphs(root: etree._Element, ignore: frozenset[str]) -> Iterator[str]:
         if not isinstance(element.tag, str) or etree.QName(element).localname in ignore:
             continue
         children = list(element)
-        if any((part or "").strip() for part in (element.text, *(child.tail for child in children))):
+        own = (element.text, *(child.tail for child in children))
+        if any((part or "").strip() for part in own):
             yield " ".join(_all_text(element, ignore).split())
         else:
             pending.extend(reversed(children))

@@ -83,8 +83,11 @@ ENGLISH_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")  #
 
 
 def _languages() -> dict[str, Language]:
-    with (DATA / "languages.csv").open(encoding="utf-8", newline="") as file:
-        return {entry.label: entry for entry in map(_language, csv.DictReader(file))}
+    return {entry.label: entry for entry in map(_language, _rows("languages.csv"))}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((DATA / name).read_text(encoding="utf-8").splitlines()))
 
 
 def _language(row: dict[str, str]) -> Language:
@@ -160,13 +163,12 @@ def stop_words(label: str) -> tuple[str, ...]:
 @cache
 def _thresholds() -> dict[str, Thresholds]:
     names = [field.name for field in fields(Thresholds)]
-    with (DATA / "fineweb2_thresholds.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            f"{row['iso639_3']}_{row['script']}": Thresholds(
-                **{name: float(row[name]) for name in names if row[name]}
-            )
-            for row in csv.DictReader(file)
-        }
+    return {
+        f"{row['iso639_3']}_{row['script']}": Thresholds(
+            **{name: float(row[name]) for name in names if row[name]}
+        )
+        for row in _rows("fineweb2_thresholds.csv")
+    }
 
 
 @cache

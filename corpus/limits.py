@@ -1,21 +1,24 @@
 """What one record may cost, and a child process that enforces it.
 
-`Guarded(function, limits)` runs a module-level `function(*args)` in a long-lived child process, one call at a time:
+`Guarded(function, limits)` runs a module-level `function(*args)` in a long-lived child process, one
+call at a time:
 
-- CPU: before each call the child raises its soft `RLIMIT_CPU` to what it has used plus `cpu_seconds` (rounded up to
-  whole seconds, the kernel's resolution); SIGXCPU then ends it inside any native loop.
+- CPU: before each call the child raises its soft `RLIMIT_CPU` to what it has used plus
+  `cpu_seconds` (rounded up to whole seconds, the kernel's resolution); SIGXCPU then ends it inside
+  any native loop.
 - memory: `RLIMIT_AS` is the size of the started child plus `memory_bytes`.
 - wall time: a SIGALRM after ten times the CPU limit, a backstop for a call that waits for ever.
 - crash: the child died of any other signal.
 
-After any of these the child is replaced. A crash or lack of memory is believed only from a child that had served no
-other call: otherwise the call is repeated in a fresh one, so that no record pays for the one before it.
-The child is ended by the kernel (SIGIO on a pipe whose other end the parent holds) when its parent dies, also in the
-midst of a native call. It is a subprocess and not `multiprocessing`, because workers of Ray and of process pools are
-daemonic, and it talks over private descriptors, because native code writes to stdout.
+After any of these the child is replaced. A crash or lack of memory is believed only from a child
+that had served no other call: otherwise the call is repeated in a fresh one, so that no record pays
+for the one before it. The child is ended by the kernel (SIGIO on a pipe whose other end the parent
+holds) when its parent dies, also in the midst of a native call. It is a subprocess and not
+`multiprocessing`, because workers of Ray and of process pools are daemonic, and it talks over
+private descriptors, because native code writes to stdout.
 
-Errors: `LimitExceeded` (reason `cpu`, `memory`, `crash` or `time`) and `GuardedError` (reason `parse`, or what the
-function said with `Unreadable(reason, detail)`).
+Errors: `LimitExceeded` (reason `cpu`, `memory`, `crash` or `time`) and `GuardedError` (reason
+`parse`, or what the function said with `Unreadable(reason, detail)`).
 """
 
 from __future__ import annotations
@@ -32,13 +35,18 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, Literal, Self
 
 WALL_FACTOR = 10
 _HEADER = struct.Struct("<Q")
 _BOOT = "from corpus.limits import _serve; _serve()"
-_SIGNALS = {signal.SIGXCPU: "cpu", signal.SIGALRM: "time", signal.SIGKILL: "memory"}  # KILL: the kernel's OOM killer
+_SIGNALS = {
+    signal.SIGXCPU: "cpu",
+    signal.SIGALRM: "time",
+    signal.SIGKILL: "memory",
+}  # KILL: the kernel's OOM killer
 
 LimitReason = Literal["cpu", "memory", "crash", "time"]
 
@@ -83,11 +91,14 @@ class Unreadable(Exception):
 
 
 class Guarded:
-    """`function` in a child process under `limits`. Use it as a context manager; the child starts with the first call."""
+    """`function` in a child process under `limits`. Use it as a context manager; the child starts
+    with the first call."""
 
     def __init__(self, function: Callable[..., Any], limits: Limits) -> None:
         if "." in function.__qualname__:
-            raise ValueError(f"{function.__qualname__} is no module-level function: the child could not import it")
+            raise ValueError(
+                f"{function.__qualname__} is no module-level function: no child could import it"
+            )
         self._target = f"{function.__module__}:{function.__qualname__}"
         self._limits = limits
         self._child: _Child | None = None
@@ -118,7 +129,9 @@ class Guarded:
             self._child = _Child(self._target, self._limits)
         try:
             outcome, value = self._child.call(args)
-        except BaseException:  # also KeyboardInterrupt: an answer left in the pipe must never meet the next call
+        except (
+            BaseException
+        ):  # also KeyboardInterrupt: an answer left in the pipe must never meet the next call
             self.close()
             raise
         if outcome == "result":
@@ -162,7 +175,9 @@ class _Child:
         except (BrokenPipeError, EOFError):
             code = self._process.wait()
         reason: Any = _SIGNALS.get(signal.Signals(-code), "crash") if code < 0 else "crash"
-        raise LimitExceeded(reason, signal.Signals(-code).name if code < 0 else f"exit status {code}")
+        raise LimitExceeded(
+            reason, signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        )
 
     def kill(self) -> None:
         """End the process and close what is held of it."""
@@ -170,10 +185,8 @@ class _Child:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                try:
+                with suppress(BrokenPipeError):  # what was still buffered for a dead child
                     stream.close()
-                except BrokenPipeError:
-                    pass  # what was still buffered for a dead child
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1

@@ -1,12 +1,14 @@
 """Normalisation of prose: one canonical form for text that reads the same.
 
-In this order: lone surrogates become U+FFFD; line ends (CR LF, CR, NEL, U+2028, U+2029, vertical tab, form feed) become a
-line feed; byte order marks, NUL and the other control characters of C0 and C1 but tab and line feed are removed, as are
-Unicode's noncharacters; mojibake is repaired per line with ftfy, and only in lines that show it; NFC.
-Idempotent. Never for code: there a form feed or a decomposed letter in a string is content.
+In this order: lone surrogates become U+FFFD; line ends (CR LF, CR, NEL, U+2028, U+2029, vertical
+tab, form feed) become a line feed; byte order marks, NUL and the other control characters of C0 and
+C1 but tab and line feed are removed, as are Unicode's noncharacters; mojibake is repaired per line
+with ftfy, and only in lines that show it; NFC. Idempotent. Never for code: there a form feed or a
+decomposed letter in a string is content.
 
-C1 controls are removed after mojibake is repaired, since they are how most of it looks. Lines are repaired one by one, so that
-the normal form of a text is that of its lines; a document that is joined from normal lines stays normal.
+C1 controls are removed after mojibake is repaired, since they are how most of it looks. Lines are
+repaired one by one, so that the normal form of a text is that of its lines; a document that is
+joined from normal lines stays normal.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ _CONTROLS = re.compile(
     + "]"
 )
 _C0 = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff]")
-_MAX_LINE = 100_000  # characters; a longer line is data, and ftfy's search is not linear on all input
+_MAX_LINE = (
+    100_000  # characters; a longer line is data, and ftfy's search is not linear on all input
+)
 _ROUNDS = 4  # a repair that uncovers another: seen at most 2 deep
 
 
@@ -46,7 +50,9 @@ def normalise(text: str) -> str:
 
 def without_surrogates(text: str) -> str:
     """The text with lone surrogates replaced, so that UTF-8 can hold it."""
-    return text if text.isascii() or not _SURROGATES.search(text) else _SURROGATES.sub("\ufffd", text)
+    return (
+        text if text.isascii() or not _SURROGATES.search(text) else _SURROGATES.sub("\ufffd", text)
+    )
 
 
 def _needs_cleaning(text: str) -> bool:

@@ -119,6 +119,16 @@ def names(uri: str) -> list[str]:
     return sorted(name for path in listing if (name := path.rstrip("/").rsplit("/", 1)[-1]))
 
 
+def sizes(uri: str) -> dict[str, int]:
+    """Name and size in bytes of the files directly under a folder. One listing call."""
+    try:
+        listing = filesystem(uri).ls(uri, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    files = [info for info in listing if info["type"] == "file"]
+    return {info["name"].rsplit("/", 1)[-1]: int(info["size"]) for info in files}
+
+
 @contextmanager
 def reading(uri: str) -> Iterator[BinaryIO]:
     """A seekable binary file open for reading."""

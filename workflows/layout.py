@@ -67,7 +67,7 @@ class Layout:
         )
         self.splits_root, self.splits = self._splits(previous_splits)
         self.selection_root, self.selections = self._selections()
-        self.exchange, self.shards, self.origins = self._shards()
+        self.exchange, self.origins_root, self.shards, self.origins = self._shards()
 
     def stages(self) -> list[str]:
         """Names of the stages, in the plan's order."""
@@ -216,7 +216,7 @@ class Layout:
 
     def _shards(
         self,
-    ) -> tuple[Folder, dict[tuple[str, str], Folder], dict[tuple[str, str], Folder]]:
+    ) -> tuple[Folder, Folder, dict[tuple[str, str], Folder], dict[tuple[str, str], Folder]]:
         model = self.plan.model
         content = {
             "version": [VERSION, packing.VERSION, sequences.VERSION],
@@ -229,6 +229,7 @@ class Layout:
         both = [(stage, split) for stage in model.stages for split in ("train", "validation")]
         return (
             Folder(self.lake, f"exchange/{name}"),
+            Folder(self.lake, f"origins/{name}"),
             {(a, b): Folder(self.lake, f"shards/{name}/{a}/{b}") for a, b in both},
             {(a, b): Folder(self.lake, f"origins/{name}/{a}/{b}") for a, b in both},
         )

@@ -11,6 +11,7 @@ import json
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -19,20 +20,22 @@ from typing import Any
 import polars as pl
 
 from corpus import storage
-from corpus.errors import PlanError
+from corpus.errors import PlanError, TokenmillError
 from corpus.lease import Lease
 from corpus.readers import READERS, InputFile
 from corpus.sources import Listing, check_snapshot, content_digest, list_source
 from corpus.strict_yaml import unknown
+from corpus.views import CATALOG
+from mixers.splits import TRAIN
 from workflows.engine import Engine
 from workflows.layout import Layout
 from workflows.plan import Plan
 from workflows.progress import Progress
+from workflows.status import LAST_RUN
 from workflows.steps import annotate, deduplicate, pack, read, select, split
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
-CATALOG = "catalog.parquet"
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
     "annotate": annotate.run,
@@ -67,7 +70,7 @@ def run(
             progress=progress or Progress(),
         )
         context = Context(plan=plan, layout=layout, engine=engine, listings=listings)
-        with engine, _drain_on_signal(engine):
+        with engine, _drain_on_signal(engine), _recorded(lake, plan):
             for name, step in STEPS.items():
                 step(context)
                 write_catalog(layout, plan)
@@ -136,6 +139,31 @@ def shortages(layout: Layout) -> list[str]:
     return lines
 
 
+def summary(layout: Layout) -> dict[str, Any]:
+    """Records and sequences of a finished run, from the totals of its outputs."""
+    read_counts = [folder.totals() or {"counts": {}} for folder in layout.documents.values()]
+    names = ("records", "documents", "failed", "skipped")
+    total = {n: sum(t["counts"].get(n, 0) for t in read_counts) for n in names}
+    stages = []
+    for (stage, split_name), folder in layout.shards.items():
+        totals = folder.totals()
+        if split_name != TRAIN or totals is None:
+            continue
+        seq_len = layout.plan.model.stages[stage].seq_len
+        sequences, tokens = totals["rows"], totals["counts"].get("tokens", 0)
+        stages.append(
+            {
+                "name": stage,
+                "seq_len": seq_len,
+                "sequences": sequences,
+                "tokens": tokens,
+                "utilisation": tokens / (sequences * seq_len) if sequences else 1.0,
+                "shards": folder.uri,
+            }
+        )
+    return {**total, "stages": stages}
+
+
 def check_writable(lake: str) -> None:
     """PlanError if nothing can be written at the lake's root."""
     try:
@@ -166,6 +194,21 @@ def _totals(totals: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"complete": False, "files": None, "rows": None, "bytes": None, "counts": None}
     numbers = {name: totals[name] for name in ("files", "rows", "bytes")}
     return {"complete": True, **numbers, "counts": json.dumps(totals["counts"])}
+
+
+@contextmanager
+def _recorded(lake: str, plan: Plan) -> Iterator[None]:
+    """Leave in the lake how the run ended, for `tokenmill status`."""
+    error: str | None = "killed"
+    try:
+        yield
+        error = None
+    except TokenmillError as failure:
+        error = str(failure)
+        raise
+    finally:
+        record = {"plan": plan.path, "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "error": error}
+        storage.put(storage.join(lake, LAST_RUN), json.dumps(record).encode())
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""Pages to one text: running headers and footers removed, paragraphs and words that a page break cuts repaired.
+"""Pages to one text: running headers and footers removed, paragraphs and words that a page break
+cuts repaired.
 
-A running line is one of the first two or last two paragraphs of a page, short, whose text with digits masked stands in the same place on
-at least `MIN_REPEATS` pages within `WINDOW` pages around it. `page_ends[i]` is the offset in the text, in characters,
-at which page i ends; what separates two pages belongs to the later one; a page without text ends where the one before does.
-Pages must be in normal form (`corpus.normalise`); then the text is too.
+A running line is one of the first two or last two paragraphs of a page, short, whose text with
+digits masked stands in the same place on at least `MIN_REPEATS` pages within `WINDOW` pages around
+it. `page_ends[i]` is the offset in the text, in characters, at which page i ends; what separates
+two pages belongs to the later one; a page without text ends where the one before does. Pages must
+be in normal form (`corpus.normalise`); then the text is too.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _DIGITS = re.compile(r"\d+|\b[ivxlc]{1,6}\b", re.IGNORECASE)
 def assemble(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     """The text of all pages, and where each ends."""
     text, ends = _join(without_running_lines(pages), repair=True)
-    if normalise(text) != text:  # a repair made something that is not normal: seen on no document so far
+    if (
+        normalise(text) != text
+    ):  # a repair made something that is not normal: seen on no document so far
         text, ends = _join(pages, repair=False)
     return text, tuple(ends)
 
@@ -46,7 +50,8 @@ def without_running_lines(pages: Sequence[str]) -> list[str]:
 
 
 def _edge_keys(page: Sequence[str]) -> dict[int, tuple[str, int, str]]:
-    """For each paragraph at the edge of a page: which edge, how far from it, and its text with digits masked."""
+    """For each paragraph at the edge of a page: which edge, how far from it, and its text with
+    digits masked."""
     keys = {}
     for place in range(min(EDGE, len(page))):
         for edge, index in (("bottom", len(page) - 1 - place), ("top", place)):

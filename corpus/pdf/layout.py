@@ -1,9 +1,10 @@
 """Lines of a page in reading order, as text.
 
-Columns: a vertical gutter that few lines cross, with running text on both sides, splits a region; the lines that cross it
-(titles, wide figures' captions) split it into bands, read one after the other, each column by column. What has
-no gutter is read from top to bottom. Tables have gutters too, but their cells do not fill their columns, and stay in rows.
-Lines of one block are joined to paragraphs where the upper one is full; a hyphen at its end is dropped with the break.
+Columns: a vertical gutter that few lines cross, with running text on both sides, splits a region;
+the lines that cross it (titles, wide figures' captions) split it into bands, read one after the
+other, each column by column. What has no gutter is read from top to bottom. Tables have gutters
+too, but their cells do not fill their columns, and stay in rows. Lines of one block are joined to
+paragraphs where the upper one is full; a hyphen at its end is dropped with the break.
 
 Coordinates are points, y downward, already turned so that text runs along x.
 """
@@ -17,15 +18,21 @@ from dataclasses import dataclass
 from statistics import median
 
 GUTTER = 0.7  # narrowest gutter, in line heights
-CROSSING = 0.25  # share of the text height that may cross a gutter
+CROSSING = 0.12  # share of the text height that may cross a gutter
 FILLED = 0.55  # a line of running text fills this share of its column ...
 RUNNING = 0.5  # ... and this share of the lines in a column must
 MIN_ROWS = 3  # of a column
+MAX_GAPS = 12  # horizontal gaps that are tried where a region as a whole has no columns
+MAX_DEPTH = 6
 FULL = 0.12  # how far, of the block's width, a full line may end before its edge
-_NO_SPACE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_NO_SPACE = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
+)
 _BULLET = re.compile(r"(?:[•‣◦▪●○■□–—*·-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
 _HYPHENS = ("-", "\u2010", "\u00ad")
-_AND = frozenset({"and", "or", "und", "oder", "bzw", "et", "ou", "y", "o", "e", "en", "of", "och", "og", "eller"})
+_AND = frozenset(
+    {"and", "or", "und", "oder", "bzw", "et", "ou", "y", "o", "e", "en", "of", "och", "og", "eller"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +78,26 @@ def is_rtl(text: str) -> bool:
 
 def in_order(lines: Sequence[Line], rtl: bool = False, depth: int = 0) -> list[Line]:
     """The lines in reading order."""
-    gutter = find_gutter(lines) if depth < 5 else None
+    gutter = find_gutter(lines) if depth < MAX_DEPTH else None
     if gutter is None:
-        return _top_down(lines, rtl)
+        halves = _halves(lines) if depth < MAX_DEPTH else None
+        return (
+            [line for half in halves for line in in_order(half, rtl, depth + 1)]
+            if halves
+            else _top_down(lines, rtl)
+        )
     order: list[Line] = []
-    crossing = sorted((line for line in lines if line.x0 < gutter < line.x1), key=lambda line: line.middle)
+    crossing = sorted(
+        (line for line in lines if line.x0 < gutter < line.x1), key=lambda line: line.middle
+    )
     rest = [line for line in lines if not line.x0 < gutter < line.x1]
     for wide in (*crossing, None):
         band = [line for line in rest if wide is None or line.middle < wide.middle]
         rest = [line for line in rest if wide is not None and line.middle >= wide.middle]
-        sides = [[line for line in band if line.x1 <= gutter], [line for line in band if line.x1 > gutter]]
+        sides = [
+            [line for line in band if line.x1 <= gutter],
+            [line for line in band if line.x1 > gutter],
+        ]
         for side in reversed(sides) if rtl else sides:
             order += in_order(side, rtl, depth + 1) if side else []
         order += [wide] if wide else []
@@ -97,16 +114,36 @@ def find_gutter(lines: Sequence[Line]) -> float | None:
     best: tuple[float, float] | None = None
     for start, end in _sparse_intervals(lines, limit):
         x = (start + end) / 2
-        if end - start < needed or not left + 0.1 * (right - left) < x < right - 0.1 * (right - left):
+        if end - start < needed or not left + 0.1 * (right - left) < x < right - 0.1 * (
+            right - left
+        ):
             continue
         if (best is None or end - start > best[0]) and _are_columns(lines, x):
             best = (end - start, x)
     return best[1] if best else None
 
 
+def _halves(lines: Sequence[Line]) -> tuple[list[Line], list[Line]] | None:
+    """The region above and below one of its widest horizontal gaps, if one of the two has
+    columns."""
+    ordered = sorted(lines, key=lambda line: line.y0)
+    gaps, bottom = [], ordered[0].y1
+    for index, line in enumerate(ordered[1:], 1):
+        if line.y0 > bottom:
+            gaps.append((line.y0 - bottom, index))
+        bottom = max(bottom, line.y1)
+    for _, index in sorted(gaps, key=lambda gap: (-gap[0], gap[1]))[:MAX_GAPS]:
+        above, below = ordered[:index], ordered[index:]
+        if find_gutter(above) is not None or find_gutter(below) is not None:
+            return above, below
+    return None
+
+
 def _sparse_intervals(lines: Sequence[Line], limit: float) -> Iterator[tuple[float, float]]:
     """Intervals of x that are covered by lines of less than `limit` height in all."""
-    events = sorted([(line.x0, line.height) for line in lines] + [(line.x1, -line.height) for line in lines])
+    events = sorted(
+        [(line.x0, line.height) for line in lines] + [(line.x1, -line.height) for line in lines]
+    )
     covered, start = 0.0, None
     for x, change in events:
         before, covered = covered, covered + change
@@ -121,7 +158,10 @@ def _are_columns(lines: Sequence[Line], x: float) -> bool:
     sides = [line for line in lines if line.x1 <= x], [line for line in lines if line.x0 >= x]
     if any(len(side) < MIN_ROWS for side in sides):
         return False
-    top, bottom = max(min(line.y0 for line in side) for side in sides), min(max(line.y1 for line in side) for side in sides)
+    top, bottom = (
+        max(min(line.y0 for line in side) for side in sides),
+        min(max(line.y1 for line in side) for side in sides),
+    )
     heights = [max(line.y1 for line in side) - min(line.y0 for line in side) for side in sides]
     return bottom - top > 0.3 * min(heights) and all(_is_running(side) for side in sides)
 
@@ -152,12 +192,17 @@ def _top_down(lines: Sequence[Line], rtl: bool) -> list[Line]:
     blocks: dict[int, list[Line]] = {}
     for line in lines:
         blocks.setdefault(line.block, []).append(line)
-    ordered = sorted(blocks.values(), key=lambda block: (min(line.y0 for line in block), min(line.x0 for line in block)))
+    ordered = sorted(
+        blocks.values(),
+        key=lambda block: (min(line.y0 for line in block), min(line.x0 for line in block)),
+    )
     result: list[Line] = []
     small: list[Line] = []  # blocks of one row, all at one height
     for block in ordered:
         is_small = len(list(_rows(block))) == 1
-        if small and (not is_small or abs(block[0].middle - small[0].middle) > 0.5 * small[0].height):
+        if small and (
+            not is_small or abs(block[0].middle - small[0].middle) > 0.5 * small[0].height
+        ):
             result += sorted(small, key=lambda line: -line.x1 if rtl else line.x0)
             small = []
         if is_small:
@@ -210,11 +255,15 @@ def _row_text(row: Sequence[Line], left: float, mono: bool) -> str:
 def _has_cells(row: Sequence[Line]) -> bool:
     """Whether the row has wide gaps, as rows of tables do."""
     edges = sorted((line.x0, line.x1) for line in row)
-    return any(after[0] - before[1] > 2 * row[0].height for before, after in zip(edges, edges[1:], strict=False))
+    return any(
+        after[0] - before[1] > 2 * row[0].height
+        for before, after in zip(edges, edges[1:], strict=False)
+    )
 
 
 def joined(text: str, following: str, words: frozenset[str] = frozenset()) -> str:
-    """Two rows of one paragraph as one. `words` are those of the page: they say whether a hyphen belongs to the word."""
+    """Two rows of one paragraph as one. `words` are those of the page: they say whether a hyphen
+    belongs to the word."""
     text, following = text.rstrip(), following.lstrip()
     if not text or not following:
         return text + following

@@ -1,12 +1,13 @@
 """The text layer of PDF pages, read with PyMuPDF. PyMuPDF is AGPL: nothing else of ours imports it.
 
-`read_pages` gives of each: text in reading order (`corpus.pdf.layout`), the features of `corpus.pdf.trust` and the arm:
-`text`, `blank` (nothing drawn), `untrusted` (waits for a model: a picture, or text that is garbled), `failed` (cannot be
-parsed). Where MuPDF's text is garbled, that of pdfium is taken if it is not. Text is in logical order; of Arabic ligatures,
-which MuPDF gives back to front, the letters are turned.
+`read_pages` gives of each: text in reading order (`corpus.pdf.layout`), the features of
+`corpus.pdf.trust` and the arm: `text`, `blank` (nothing drawn), `untrusted` (waits for a model: a
+picture, or text that is garbled), `failed` (cannot be parsed). Where MuPDF's text is garbled, that
+of pdfium is taken if it is not. Text is in logical order; of Arabic ligatures, which MuPDF gives
+back to front, the letters are turned.
 
-Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreadable`: `not_pdf`, `broken_pdf`, `encrypted`,
-`too_many_pages`, `no_pages`.
+Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreadable`: `not_pdf`,
+`broken_pdf`, `encrypted`, `too_many_pages`, `no_pages`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class PdfPart:
     pages: tuple[PageText, ...]
 
 
-def read_pages(data: bytes, passwords: Sequence[str], max_pages: int, start: int, stop: int) -> PdfPart:
+def read_pages(
+    data: bytes, passwords: Sequence[str], max_pages: int, start: int, stop: int
+) -> PdfPart:
     """The pages from `start` up to `stop`, as far as there are."""
     try:
         with _open(data, passwords) as document:
@@ -75,7 +78,9 @@ def _check_count(count: int, max_pages: int) -> None:
         raise Unreadable("too_many_pages", f"{count} pages, the limit is {max_pages}")
 
 
-def _part(document: pymupdf.Document, data: bytes, passwords: Sequence[str], start: int, stop: int) -> PdfPart:
+def _part(
+    document: pymupdf.Document, data: bytes, passwords: Sequence[str], start: int, stop: int
+) -> PdfPart:
     metadata = document.metadata or {}
     stop = min(stop, document.page_count)
     return PdfPart(
@@ -98,7 +103,10 @@ def _second_opinion(
     _check_count(count, max_pages)
     numbers = range(start, min(stop, count))
     return PdfPart(
-        count=count, title="", created="", pages=tuple(_other_page(data, passwords, n, str(error)) for n in numbers)
+        count=count,
+        title="",
+        created="",
+        pages=tuple(_other_page(data, passwords, n, str(error)) for n in numbers),
     )
 
 
@@ -107,7 +115,9 @@ def _open(data: bytes, passwords: Sequence[str]) -> pymupdf.Document:
         raise Unreadable("not_pdf", f"it starts with {data[:16]!r}")
     try:
         document = pymupdf.open(stream=data, filetype="pdf")
-        if document.needs_pass and not any(document.authenticate(password) for password in passwords):
+        if document.needs_pass and not any(
+            document.authenticate(password) for password in passwords
+        ):
             raise Unreadable("encrypted", "it needs a password")
         _ = document.page_count
     except _ERRORS as error:
@@ -115,12 +125,21 @@ def _open(data: bytes, passwords: Sequence[str]) -> pymupdf.Document:
     return document
 
 
-def _page(document: pymupdf.Document, number: int, data: bytes, passwords: Sequence[str]) -> PageText:
+def _page(
+    document: pymupdf.Document, number: int, data: bytes, passwords: Sequence[str]
+) -> PageText:
     try:
         page = document[number]
         text, invisible = _text(page)
-        features: dict[str, Any] = {"reader": "mupdf", **text_features(text), "invisible_share": invisible}
-        features |= {"image_share": _image_share(page), "fonts_without_unicode": _fonts_without_unicode(document, number)}
+        features: dict[str, Any] = {
+            "reader": "mupdf",
+            **text_features(text),
+            "invisible_share": invisible,
+        }
+        features |= {
+            "image_share": _image_share(page),
+            "fonts_without_unicode": _fonts_without_unicode(document, number),
+        }
         if not features["n_chars"]:
             features["uniform"] = _is_uniform(page)
     except _ERRORS as error:
@@ -128,7 +147,9 @@ def _page(document: pymupdf.Document, number: int, data: bytes, passwords: Seque
     if features["garbled_share"] > 0 and arm_of(features) == "untrusted":
         text, features = _second_reading(data, passwords, number, text, features)
     arm = arm_of(features)
-    return PageText(number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features)
+    return PageText(
+        number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features
+    )
 
 
 def _second_reading(
@@ -137,8 +158,13 @@ def _second_reading(
     """pdfium's text of the page, where it is less garbled."""
     other = _pdfium_text(data, passwords, number)
     found = text_features(other or "")
-    better = found["garbled_share"] < features["garbled_share"] and found["n_chars"] >= 0.5 * features["n_chars"]
-    return (other, {**features, **found, "reader": "pdfium"}) if other and better else (text, features)
+    better = (
+        found["garbled_share"] < features["garbled_share"]
+        and found["n_chars"] >= 0.5 * features["n_chars"]
+    )
+    return (
+        (other, {**features, **found, "reader": "pdfium"}) if other and better else (text, features)
+    )
 
 
 def _other_page(data: bytes, passwords: Sequence[str], number: int, error: str) -> PageText:
@@ -146,9 +172,16 @@ def _other_page(data: bytes, passwords: Sequence[str], number: int, error: str) 
     text = _pdfium_text(data, passwords, number)
     if not text or not text.strip():
         return PageText(number=number, arm="failed", text="", features={"error": error[:200]})
-    features = {"reader": "pdfium", **text_features(text), "invisible_share": 0.0, "image_share": 0.0}
+    features = {
+        "reader": "pdfium",
+        **text_features(text),
+        "invisible_share": 0.0,
+        "image_share": 0.0,
+    }
     arm = arm_of(features)
-    return PageText(number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features)
+    return PageText(
+        number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features
+    )
 
 
 def _pdfium_text(data: bytes, passwords: Sequence[str], number: int) -> str | None:
@@ -157,7 +190,9 @@ def _pdfium_text(data: bytes, passwords: Sequence[str], number: int) -> str | No
             text: str = document[number].get_textpage().get_text_bounded()
     except (pypdfium2.PdfiumError, UnicodeDecodeError, IndexError):
         return None
-    return text.replace("\r\n", "\n").replace("\ufffe\n", "").replace("\ufffe", "")  # U+FFFE: a hyphen at a line end
+    return (
+        text.replace("\r\n", "\n").replace("\ufffe\n", "").replace("\ufffe", "")
+    )  # U+FFFE: a hyphen at a line end
 
 
 def _text(page: pymupdf.Page) -> tuple[str, float]:
@@ -167,7 +202,9 @@ def _text(page: pymupdf.Page) -> tuple[str, float]:
     if any(_has_rtl(span["text"]) for span in spans):
         blocks = _with_ligatures_turned(page.get_text("rawdict", flags=_FLAGS)["blocks"])
     total = sum(len(span["text"]) for span in spans)
-    invisible = sum(len(span["text"]) for span in spans if not span.get("char_flags", _VISIBLE) & _VISIBLE)
+    invisible = sum(
+        len(span["text"]) for span in spans if not span.get("char_flags", _VISIBLE) & _VISIBLE
+    )
     return _laid_out(blocks), round(invisible / total, 4) if total else 0.0
 
 
@@ -178,7 +215,9 @@ def _laid_out(blocks: Iterable[Mapping[str, Any]]) -> str:
         for line in block["lines"]:
             direction = (round(line["dir"][0]), round(line["dir"][1]))
             by_direction.setdefault(direction, []).append(_line(line, direction, number))
-    ordered = sorted(by_direction.values(), key=lambda lines: -sum(len(line.text) for line in lines))
+    ordered = sorted(
+        by_direction.values(), key=lambda lines: -sum(len(line.text) for line in lines)
+    )
     return "\n\n".join(text for lines in ordered if (text := page_text(lines)))
 
 
@@ -200,11 +239,14 @@ def _line(line: Mapping[str, Any], direction: tuple[int, int], block: int) -> Li
 
 
 def _has_rtl(text: str) -> bool:
-    return not text.isascii() and any(unicodedata.bidirectional(char) in _RTL_SCRIPTS for char in text)
+    return not text.isascii() and any(
+        unicodedata.bidirectional(char) in _RTL_SCRIPTS for char in text
+    )
 
 
 def _with_ligatures_turned(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The blocks of `rawdict` as those of `dict`, with the letters of each right-to-left ligature in logical order."""
+    """The blocks of `rawdict` as those of `dict`, with the letters of each right-to-left ligature
+    in logical order."""
     for block in blocks:
         for line in block["lines"]:
             for span in line["spans"]:
@@ -215,12 +257,15 @@ def _with_ligatures_turned(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def turned(chars: Sequence[tuple[str, float]]) -> str:
-    """Characters with their widths, in MuPDF's order. One glyph that stands for several letters has its width at the one that
-    MuPDF puts last, and the others, without width, before it: they are turned around."""
+    """Characters with their widths, in MuPDF's order. One glyph that stands for several letters has
+    its width at the one that MuPDF puts last, and the others, without width, before it: they are
+    turned around."""
     result: list[str] = []
     group: list[str] = []
     for char, width in chars:
-        is_letter = unicodedata.bidirectional(char) in _RTL_SCRIPTS and not unicodedata.combining(char)
+        is_letter = unicodedata.bidirectional(char) in _RTL_SCRIPTS and not unicodedata.combining(
+            char
+        )
         if is_letter and abs(width) < 0.01:
             group.append(char)
             continue
@@ -238,20 +283,29 @@ def _image_share(page: pymupdf.Page) -> float:
         return 0.0
     covered = set()
     for box in boxes[:500]:
-        columns = range(int(32 * (box.x0 - area.x0) / area.width), int(32 * (box.x1 - area.x0) / area.width))
-        rows = range(int(32 * (box.y0 - area.y0) / area.height), int(32 * (box.y1 - area.y0) / area.height))
+        columns = range(
+            int(32 * (box.x0 - area.x0) / area.width), int(32 * (box.x1 - area.x0) / area.width)
+        )
+        rows = range(
+            int(32 * (box.y0 - area.y0) / area.height), int(32 * (box.y1 - area.y0) / area.height)
+        )
         covered.update((column, row) for column in columns for row in rows)
     return round(len(covered) / 1024, 4)
 
 
 def _fonts_without_unicode(document: pymupdf.Document, number: int) -> int:
     fonts = [(font[0], font[2]) for font in document.get_page_fonts(number)]
-    return sum(kind in ("Type0", "Type3") and document.xref_get_key(xref, "ToUnicode")[0] == "null" for xref, kind in fonts)
+    return sum(
+        kind in ("Type0", "Type3") and document.xref_get_key(xref, "ToUnicode")[0] == "null"
+        for xref, kind in fonts
+    )
 
 
 def _is_uniform(page: pymupdf.Page) -> bool:
     scale = min(200 / max(page.rect.width, page.rect.height, 1), 1.0)
-    return bool(page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY).is_unicolor)
+    return bool(
+        page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY).is_unicolor
+    )
 
 
 def _final(text: str) -> str:
@@ -262,6 +316,12 @@ def _final(text: str) -> str:
 def _date(created: str) -> str:
     """`D:20240131120000+01'00'` as `2024-01-31`."""
     digits = created.removeprefix("D:")[:8]
-    if len(digits) == 8 and digits.isascii() and digits.isdigit() and "01" <= digits[4:6] <= "12" and "01" <= digits[6:] <= "31":
+    if (
+        len(digits) == 8
+        and digits.isascii()
+        and digits.isdigit()
+        and "01" <= digits[4:6] <= "12"
+        and "01" <= digits[6:] <= "31"
+    ):
         return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
     return ""

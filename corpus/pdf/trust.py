@@ -1,11 +1,12 @@
-"""Whether the text that a PDF page carries is to be believed, and the features that this is decided on.
+"""Whether the text that a PDF page carries is to be believed, and the features that this is decided
+on.
 
 | feature | meaning |
 |---|---|
 | `n_chars` | characters of text without white space |
-| `garbled_share` | of these, those that no font maps to a character: U+FFFD, private use, control characters |
-| `odd_word_share` | of the characters, those in words that mix letters with digits or symbols, or change case inside |
-| `invisible_share` | of the characters, those drawn without fill or stroke: the text layer of a scan |
+| `garbled_share` | of these, those without a meaning: U+FFFD, private use, control characters |
+| `odd_word_share` | of these, those in words that mix letters with digits or symbols |
+| `invisible_share` | of these, those drawn without fill or stroke: the text layer of a scan |
 | `image_share` | of the page's area that images cover (0 to 1; overlaps count once) |
 | `fonts_without_unicode` | composite and Type 3 fonts without a ToUnicode map |
 | `uniform` | the page, when rendered, is of one colour (looked at only where there is no text) |
@@ -20,14 +21,18 @@ from collections.abc import Mapping
 from typing import Literal
 
 MAX_GARBLED = 0.05
-MAX_ODD_WORDS = 0.7  # tables of code and options reach 0.5 on pages that are read well
+MAX_ODD_WORDS = (
+    0.85  # tables of code and options reach 0.7 on pages of debian-reference that are read well
+)
 MAX_ODD_WORDS_OF_SCAN = 0.12  # where the text is the invisible layer of a scan
 MIN_CHARS = 50  # below, no word is called odd
 SCAN_IMAGE = 0.5  # of the area
 FEW_CHARS = 50  # on a page that is mostly picture: its text is in the picture
 _WORDS = re.compile(r"\S{2,}")
 _EDGES = "()[]{}<>«»„“”\"'‘’`.,;:!?…*-–—/|•·"
-_PLAIN = re.compile(r"[^\W\d_]+(?:['’./@:_&-]+[^\W\d_]+)*|[\W\d_]*[\d\W_]+[\W\d_]*|[\w.+-]+@[\w.-]+|\w+://\S+|\w*\d\w{0,2}")
+_PLAIN = re.compile(
+    r"[^\W\d_]+(?:['’./@:_&-]+[^\W\d_]+)*|[\W\d_]*[\d\W_]+[\W\d_]*|[\w.+-]+@[\w.-]+|\w+://\S+|\w*\d\w{0,2}"
+)
 
 Arm = Literal["text", "blank", "untrusted"]
 
@@ -66,6 +71,8 @@ def is_garbled(char: str) -> bool:
 def is_odd_word(word: str) -> bool:
     """`7KLV`, `w|th`, `tHe`: no word of a language, nor a number, name or address."""
     if word.isascii() and word.isalpha():
-        return not (word.islower() or word.isupper() or word[1:].islower()) and bool(re.search("[a-z][A-Z][a-z]|^[a-z][A-Z]", word))
+        return not (word.islower() or word.isupper() or word[1:].islower()) and bool(
+            re.search("[a-z][A-Z][a-z]|^[a-z][A-Z]", word)
+        )
     has_latin = re.search("[A-Za-z\u00c0-\u024f]", word) is not None
     return has_latin and not word.isalpha() and not _PLAIN.fullmatch(word)

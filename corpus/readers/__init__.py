@@ -1,8 +1,9 @@
 """How raw files become records: one reader per format, named in `READERS`.
 
-A reader yields `Record`, `Failed` and `Skipped` in file order and never raises for bad content: damage is a `Failed`
-with a reason. A missing or unreadable file is an `OSError`. Records stream; what is held is one record, bounded by
-`limits.max_bytes`. To add a reader, write a module with `VERSION`, an options class and `read`, and name it here.
+A reader yields `Record`, `Failed` and `Skipped` in file order and never raises for bad content:
+damage is a `Failed` with a reason. A missing or unreadable file is an `OSError`. Records stream;
+what is held is one record, bounded by `limits.max_bytes`. To add a reader, write a module with
+`VERSION`, an options class and `read`, and name it here.
 """
 
 from __future__ import annotations

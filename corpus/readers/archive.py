@@ -1,8 +1,9 @@
 """The records of web archives, WARC and WET (ISO 28500) and ARC, as `Capture`s.
 
-Both are sequences of framed records, so a record that claims more bytes than there are, or a header that is none, ends the
-reading of the file with `Damaged`; what came before is given. The framing is read here and not by FastWARC 2.0.1, whose native
-parser panics on a stream that cannot seek (a decompressed one) and does not tell a record that is cut short.
+Both are sequences of framed records, so a record that claims more bytes than there are, or a header
+that is none, ends the reading of the file with `Damaged`; what came before is given. The framing is
+read here and not by FastWARC 2.0.1, whose native parser panics on a stream that cannot seek (a
+decompressed one) and does not tell a record that is cut short.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Capture:
     type: str  # "response", "resource", "conversion", "request", ...
     uri: str | None
     date: str | None  # of the capture, ISO 8601
-    content_type: str  # of the block: `application/http; msgtype=response` where it holds headers and body
+    content_type: (
+        str  # of the block: `application/http; msgtype=response` where it holds headers and body
+    )
     block: bytes | None  # None when it is larger than asked for
     language: str | None = None  # as the crawler identified it
     truncated: str | None = None  # why the crawler cut the payload
@@ -69,7 +72,8 @@ def _warc_captures(stream: io.BufferedReader, max_bytes: int) -> Iterator[Captur
 
 
 def _warc_headers(stream: io.BufferedReader) -> dict[str, str]:
-    """Header fields up to the blank line, names in lower case; a line that starts with white space continues the one before."""
+    """Header fields up to the blank line, names in lower case; a line that starts with white space
+    continues the one before."""
     headers: dict[str, str] = {}
     name = ""
     for _ in range(_MAX_FIELDS):
@@ -98,9 +102,23 @@ def _arc_captures(stream: io.BufferedReader, max_bytes: int) -> Iterator[Capture
         size = int(found[5])
         block = _block(stream, size, max_bytes)
         uri = found[1].decode("utf-8", "replace")
-        kind = "warcinfo" if uri.startswith("filedesc:") else "response" if uri.startswith("http") else "resource"
-        content_type = "application/http" if kind == "response" else (found[4] or b"").decode("latin-1")
-        yield Capture(type=kind, uri=uri, date=_arc_date(found[3].decode("ascii")), content_type=content_type, block=block)
+        kind = (
+            "warcinfo"
+            if uri.startswith("filedesc:")
+            else "response"
+            if uri.startswith("http")
+            else "resource"
+        )
+        content_type = (
+            "application/http" if kind == "response" else (found[4] or b"").decode("latin-1")
+        )
+        yield Capture(
+            type=kind,
+            uri=uri,
+            date=_arc_date(found[3].decode("ascii")),
+            content_type=content_type,
+            block=block,
+        )
 
 
 def _block(stream: io.BufferedReader, size: int, max_bytes: int) -> bytes | None:

@@ -1,9 +1,10 @@
 """The files of a repository in dependency order: what is imported comes before what imports it.
 
-Imports are found by the patterns of `corpus.readers.programming.IMPORTS` and resolved to files of the repository by name, without
-running anything; one that resolves to nothing (a library, the standard library) is no edge. The order is a depth-first
-post-order over files sorted by path, imports in path order, and an edge that would close a cycle is ignored: a function of
-the files alone. The idea of joining so is DeepSeek-Coder's (arXiv 2401.14196, algorithm 1).
+Imports are found by the patterns of `corpus.readers.programming.IMPORTS` and resolved to files of
+the repository by name, without running anything; one that resolves to nothing (a library, the
+standard library) is no edge. The order is a depth-first post-order over files sorted by path,
+imports in path order, and an edge that would close a cycle is ignored: a function of the files
+alone. The idea of joining so is DeepSeek-Coder's (arXiv 2401.14196, algorithm 1).
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ def dependency_order(imports: Mapping[str, Iterable[str]]) -> list[str]:
         seen.add(root)
         stack = [(root, iter(sorted(imports[root])))]
         while stack:
-            path, needed = stack[-1]
-            following = next((other for other in needed if other in imports and other not in seen), None)
+            needed = stack[-1][1]
+            following = next(
+                (other for other in needed if other in imports and other not in seen), None
+            )
             if following is None:
                 order.append(stack.pop()[0])
             else:
@@ -90,9 +93,20 @@ class Resolver:
             return
         for suffix in suffixes:
             tail = posixpath.normpath(name + suffix)
-            ending = [p for p in self._by_name.get(posixpath.basename(tail), ()) if p == tail or p.endswith("/" + tail)]
+            ending = [
+                p
+                for p in self._by_name.get(posixpath.basename(tail), ())
+                if p == tail or p.endswith("/" + tail)
+            ]
             if ending:
-                yield min(ending, key=lambda p: (-len(posixpath.commonpath([p, posixpath.join(here, "x")])), len(p), p))
+                yield min(
+                    ending,
+                    key=lambda p: (
+                        -len(posixpath.commonpath([p, posixpath.join(here, "x")])),
+                        len(p),
+                        p,
+                    ),
+                )
                 return
 
     def _folder(self, name: str, suffixes: tuple[str, ...]) -> Iterator[str]:
@@ -107,13 +121,15 @@ class Resolver:
 
 
 def language_is_python(path: str) -> bool:
-    """Whether imports are written as in Python: relative ones with dots, several names in one statement."""
+    """Whether imports are written as in Python: relative ones with dots, several names in one
+    statement."""
     language = language_of(path)
     return language is not None and language.name in ("Python", "Cython")
 
 
 def python_modules(statement: str, here: str) -> Iterator[str]:
-    """The module paths that an import statement may name: `a.b as c, d` or `from ..a import b, c`."""
+    """The module paths that an import statement may name: `a.b as c, d` or `from ..a import b,
+    c`."""
     found = _FROM.match(statement)
     if not found:
         for item in statement.split(","):

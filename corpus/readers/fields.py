@@ -1,24 +1,30 @@
 """From a row (a JSON object, a Parquet row) to a record: which fields hold what.
 
-Shared by the readers `jsonl` and `parquet`. A field is named by its key, or by a path with dots into nested objects.
-Outcomes beside a record: Failed `missing_field`, `wrong_type`, `too_large` and those of the page parsers (`no_main_text`,
-`xml`, `parse`, `cpu_limit`, ...); Skipped `empty` where the text is null or white space.
+Shared by the readers `jsonl` and `parquet`. A field is named by its key, or by a path with dots
+into nested objects. Outcomes beside a record: Failed `missing_field`, `wrong_type`, `too_large` and
+those of the page parsers (`no_main_text`, `xml`, `parse`, `cpu_limit`, ...); Skipped `empty` where
+the text is null or white space.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from corpus.html import PROVENANCE, XML_PROVENANCE, main_text, xml_text
+from corpus.html import PAGE_PROVENANCE, PROVENANCE, XML_PROVENANCE, main_text, page_text, xml_text
 from corpus.limits import Guarded, GuardedError, LimitExceeded, Limits
 from corpus.normalise import without_surrogates
 from corpus.readers.record import Failed, Record, Skipped
 
 _MISSING = object()
+_PARSERS: Mapping[str, tuple[Callable[..., Any], str]] = {
+    "html": (main_text, PROVENANCE),
+    "html_text": (page_text, PAGE_PROVENANCE),
+    "xml": (xml_text, XML_PROVENANCE),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +33,9 @@ class FieldOptions:
 
     text: str | tuple[str, ...] = "text"  # several are joined by `separator`
     separator: str = "\n\n"
-    format: Literal["plain", "html", "xml"] = "plain"  # what the text fields hold
+    format: Literal["plain", "html", "html_text", "xml"] = (
+        "plain"  # html: the main text of a page; html_text: all of it
+    )
     ignore: tuple[str, ...] = ()  # XML elements that are no text
     id: str | None = None  # kept as metadata `id`
     date: str | None = None
@@ -40,8 +48,8 @@ class FieldOptions:
         for name in ("text", "ignore", "metadata"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.format not in ("plain", "html", "xml"):
-            raise ValueError(f"format is {self.format!r}: give plain, html or xml")
+        if self.format not in _PARSERS and self.format != "plain":
+            raise ValueError(f"format is {self.format!r}: give plain, {', '.join(_PARSERS)}")
         if not self.text or not all(isinstance(field, str) and field for field in self.text_fields):
             raise ValueError(f"text is {self.text!r}: give the name of a field, or a list of names")
         if isinstance(self.metadata, str) or isinstance(self.ignore, str):
@@ -61,10 +69,12 @@ class FieldOptions:
 class RowReader:
     """Makes records of rows. Holds the child process that parses pages."""
 
-    def __init__(self, options: FieldOptions, limits: Limits, provenance: str, pages: Guarded | None) -> None:
+    def __init__(
+        self, options: FieldOptions, limits: Limits, provenance: str, pages: Guarded | None
+    ) -> None:
         self._options, self._limits, self._pages = options, limits, pages
-        parser = {"html": PROVENANCE, "xml": XML_PROVENANCE, "plain": ""}[options.format]
-        self._provenance = f"{provenance}+{parser}" if parser else provenance
+        parser = _PARSERS.get(options.format)
+        self._provenance = f"{provenance}+{parser[1]}" if parser else provenance
 
     def record(self, row: Mapping[str, Any], path: str, index: int) -> Record | Failed | Skipped:
         """The record of one row."""
@@ -79,14 +89,16 @@ class RowReader:
                 return Failed(path=path, index=index, reason="wrong_type", detail=detail)
         text = options.separator.join(text for text in texts if text)
         if len(text) > self._limits.max_bytes:
-            return Failed(path=path, index=index, reason="too_large", detail=f"{len(text)} characters")
+            return Failed(
+                path=path, index=index, reason="too_large", detail=f"{len(text)} characters"
+            )
         metadata = self._metadata(row)
         try:
             text = self._parsed(text, metadata)
         except (LimitExceeded, GuardedError) as error:
             return failed(path, index, error)
         if not text.strip():
-            if options.format == "html" and any(texts):
+            if options.format != "plain" and any(texts):
                 return Failed(path=path, index=index, reason="no_main_text", detail="")
             return Skipped(path=path, index=index, reason="empty")
         return Record(
@@ -102,9 +114,15 @@ class RowReader:
 
     def _metadata(self, row: Mapping[str, Any]) -> dict[str, Any]:
         named = {"id": self._options.id, "url": self._options.url}
-        fields = {key: field for key, field in named.items() if field} | {field: field for field in self._options.metadata}
+        fields = {key: field for key, field in named.items() if field} | {
+            field: field for field in self._options.metadata
+        }
         values = {key: lookup(row, field) for key, field in fields.items()}
-        return {key: plain(value) for key, value in values.items() if value is not _MISSING and value is not None}
+        return {
+            key: plain(value)
+            for key, value in values.items()
+            if value is not _MISSING and value is not None
+        }
 
     def _parsed(self, text: str, metadata: Mapping[str, Any]) -> str:
         if self._pages is None or not text:
@@ -118,16 +136,16 @@ class RowReader:
 @contextmanager
 def row_reader(options: FieldOptions, limits: Limits, provenance: str) -> Iterator[RowReader]:
     """A `RowReader` whose child process ends with the block."""
-    parser = {"html": main_text, "xml": xml_text}.get(options.format)
-    if parser is None:
+    if options.format not in _PARSERS:
         yield RowReader(options, limits, provenance, None)
         return
-    with Guarded(parser, limits) as pages:
+    with Guarded(_PARSERS[options.format][0], limits) as pages:
         yield RowReader(options, limits, provenance, pages)
 
 
 def failed(path: str, index: int, error: LimitExceeded | GuardedError) -> Failed:
-    """The dead letter of a record whose parser failed: `cpu_limit`, `memory_limit`, `time_limit`, `crash`, `parse`, ..."""
+    """The dead letter of a record whose parser failed: `cpu_limit`, `memory_limit`, `time_limit`,
+    `crash`, `parse`, ..."""
     limited = isinstance(error, LimitExceeded) and error.reason != "crash"
     reason = f"{error.reason}_limit" if limited else error.reason
     return Failed(path=path, index=index, reason=reason, detail=without_surrogates(error.detail))
@@ -146,7 +164,8 @@ def lookup(row: Mapping[str, Any], field: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON holds it: what JSON has no type for becomes its string, NaN becomes null."""
+    """The value as JSON holds it: what JSON has no type for becomes its string, NaN becomes
+    null."""
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, float):

@@ -1,8 +1,8 @@
 """Opening an input file: where it lies (fsspec) and how it is compressed.
 
-The first bytes decide the compression (gzip, zstd, bzip2, xz); the suffix only says what a file is called, and a
-`.gz` that holds plain text is read as plain text. Damage in compressed data is `Damaged`, also a stream that ends
-early; an `OSError` is the file system's and passes through.
+The first bytes decide the compression (gzip, zstd, bzip2, xz); the suffix only says what a file is
+called, and a `.gz` that holds plain text is read as plain text. Damage in compressed data is
+`Damaged`, also a stream that ends early; an `OSError` is the file system's and passes through.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ import fsspec
 import zstandard
 
 COMPRESSED = ("", ".gz", ".zst")  # suffixes that a reader accepts behind its own
-BROKEN = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError, ValueError)  # of all decompressors
+BROKEN = (
+    zlib.error,
+    zstandard.ZstdError,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    ValueError,
+)  # of all decompressors
 _CHUNK = 8192  # of compressed data: 4 bytes of zstd can be 128 KiB of text, so this bounds memory
 _MAX_WINDOW = 1 << 27
 
@@ -59,11 +66,16 @@ def open_input(file: InputFile) -> Iterator[io.BufferedReader]:
     """The bytes of the file, decompressed. Reading may raise `Damaged`."""
     with open_raw(file) as stored:
         decompressor = compression_of(stored.peek(16))
-        yield stored if decompressor is None else io.BufferedReader(_Decompressed(stored, decompressor), 1 << 17)
+        yield (
+            stored
+            if decompressor is None
+            else io.BufferedReader(_Decompressed(stored, decompressor), 1 << 17)
+        )
 
 
 def compression_of(head: bytes) -> Callable[[], Any] | None:
-    """The maker of a decompressor for data that starts with `head`, None for data that is not compressed."""
+    """The maker of a decompressor for data that starts with `head`, None for data that is not
+    compressed."""
     for magic, make in _DECOMPRESSORS:
         if head.startswith(magic):
             return make
@@ -78,7 +90,10 @@ def read_whole(stream: io.BufferedReader, max_bytes: int) -> bytes | None:
 
 _DECOMPRESSORS: Sequence[tuple[bytes, Callable[[], Any]]] = (
     (b"\x1f\x8b\x08", lambda: zlib.decompressobj(wbits=31)),
-    (b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()),
+    (
+        b"\x28\xb5\x2f\xfd",
+        lambda: zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj(),
+    ),
     (b"BZh", bz2.BZ2Decompressor),
     (b"\xfd7zXZ\x00", lambda: lzma.LZMADecompressor(memlimit=1 << 28)),
 )

@@ -1,8 +1,9 @@
 """HTML pages: one document per file, its main text.
 
-Failed: `too_large`, `truncated` (compressed data), `no_main_text` (a page of menus, or of nothing that can be told apart),
-and those of the child process (`cpu_limit`, `memory_limit`, `time_limit`, `crash`, `parse`). Skipped: `empty`, `binary`.
-Metadata, where known: `title`, `language` (as declared), `charset` where it is not UTF-8.
+Failed: `too_large`, `truncated` (compressed data), `no_main_text` (a page of menus, or of nothing
+that can be told apart), and those of the child process (`cpu_limit`, `memory_limit`, `time_limit`,
+`crash`, `parse`). Skipped: `empty`, `binary`. Metadata, where known: `title`, `language` (as
+declared), `charset` where it is not UTF-8.
 """
 
 from __future__ import annotations
@@ -27,17 +28,23 @@ SUFFIXES = with_compression(".html", ".htm", ".xhtml")
 class HtmlOptions:
     """Options of the reader `html`."""
 
-    charset: str | None = None  # of all pages, where they are not UTF-8; None: what each declares, or a detector
+    charset: str | None = (
+        None  # of all pages, where they are not UTF-8; None: what each declares, or a detector
+    )
 
 
-def read(files: Sequence[InputFile], options: HtmlOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: HtmlOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """One record per page."""
     with Guarded(main_text, limits) as extract:
         for file in files:
             yield _read_file(file, options, limits.max_bytes, extract)
 
 
-def _read_file(file: InputFile, options: HtmlOptions, max_bytes: int, extract: Guarded) -> Record | Failed | Skipped:
+def _read_file(
+    file: InputFile, options: HtmlOptions, max_bytes: int, extract: Guarded
+) -> Record | Failed | Skipped:
     try:
         with open_input(file) as stream:
             data = read_whole(stream, max_bytes)
@@ -49,7 +56,13 @@ def _read_file(file: InputFile, options: HtmlOptions, max_bytes: int, extract: G
 
 
 def page_record(
-    data: bytes, path: str, index: int, extract: Guarded, *, url: str | None = None, charset: str | None = None
+    data: bytes,
+    path: str,
+    index: int,
+    extract: Guarded,
+    *,
+    url: str | None = None,
+    charset: str | None = None,
 ) -> Record | Failed | Skipped:
     """The record of one page, wherever it came from."""
     if not data.strip():
@@ -61,7 +74,9 @@ def page_record(
     except (LimitExceeded, GuardedError) as error:
         return failed(path, index, error)
     if not page.text.strip():
-        return Failed(path=path, index=index, reason="no_main_text", detail=f"{len(data)} bytes of HTML")
+        return Failed(
+            path=path, index=index, reason="no_main_text", detail=f"{len(data)} bytes of HTML"
+        )
     return Record(
         path=path,
         index=index,

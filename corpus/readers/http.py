@@ -1,7 +1,8 @@
-"""An HTTP response as an archive keeps it: status line, headers, and a body that may be chunked and compressed.
+"""An HTTP response as an archive keeps it: status line, headers, and a body that may be chunked and
+compressed.
 
-Archives often keep the headers of a body that they have already decoded, so a body that is not in the coding its headers name is taken as
-it is. Decoding stops at `max_bytes`.
+Archives often keep the headers of a body that they have already decoded, so a body that is not in
+the coding its headers name is taken as it is. Decoding stops at `max_bytes`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ class Response:
     @property
     def charset(self) -> str | None:
         """The charset that the Content-Type declares."""
-        found = re.search(r"""charset\s*=\s*["']?([\w.:-]+)""", self.headers.get("content-type", ""), re.IGNORECASE)
+        found = re.search(
+            r"""charset\s*=\s*["']?([\w.:-]+)""",
+            self.headers.get("content-type", ""),
+            re.IGNORECASE,
+        )
         return found[1].lower() if found else None
 
 
@@ -76,7 +81,11 @@ def unchunked(body: bytes) -> bytes:
             return b"".join(parts)
         parts.append(body[found.end() : found.end() + size])
         position = found.end() + size
-        position += 2 if body[position : position + 2] == b"\r\n" else body[position : position + 1] == b"\n"
+        position += (
+            2
+            if body[position : position + 2] == b"\r\n"
+            else body[position : position + 1] == b"\n"
+        )
     return b"".join(parts) if parts else body
 
 
@@ -90,7 +99,11 @@ def decoded(body: bytes, coding: str, max_bytes: int) -> bytes:
     if make is not None and coding in ("gzip", "x-gzip", "zstd"):
         return _inflate(body, make(), max_bytes) or body
     if coding == "deflate":
-        return _inflate(body, zlib.decompressobj(), max_bytes) or _inflate(body, zlib.decompressobj(-15), max_bytes) or body
+        return (
+            _inflate(body, zlib.decompressobj(), max_bytes)
+            or _inflate(body, zlib.decompressobj(-15), max_bytes)
+            or body
+        )
     return body
 
 

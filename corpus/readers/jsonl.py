@@ -1,8 +1,8 @@
 """JSON lines, plain or compressed: one record per line, `index` is the line's number from 0.
 
-Blank lines are no records. Failed: `json` (no JSON object), `encoding` (not UTF-8), `too_large` (a line over
-`limits.max_bytes`), `truncated` (compressed data that is broken or ends early: one for the rest of the file), and those
-of `corpus.readers.fields`.
+Blank lines are no records. Failed: `json` (no JSON object), `encoding` (not UTF-8), `too_large` (a
+line over `limits.max_bytes`), `truncated` (compressed data that is broken or ends early: one for
+the rest of the file), and those of `corpus.readers.fields`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,29 @@ class JsonlOptions(FieldOptions):
     """Options of the reader `jsonl`: those of `FieldOptions`."""
 
 
-def read(files: Sequence[InputFile], options: JsonlOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: JsonlOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """The records of JSON-lines files."""
     with row_reader(options, limits, f"jsonl/{VERSION}") as rows:
         for file in files:
             yield from _read_file(file, rows, limits.max_bytes)
 
 
-def _read_file(file: InputFile, rows: RowReader, max_bytes: int) -> Iterator[Record | Failed | Skipped]:
+def _read_file(
+    file: InputFile, rows: RowReader, max_bytes: int
+) -> Iterator[Record | Failed | Skipped]:
     index = 0
     with open_input(file) as stream:
         try:
             for index, line in _lines(stream, max_bytes):
                 if line is None:
-                    yield Failed(path=file.path, index=index, reason="too_large", detail=f"a line over {max_bytes} bytes")
+                    yield Failed(
+                        path=file.path,
+                        index=index,
+                        reason="too_large",
+                        detail=f"a line over {max_bytes} bytes",
+                    )
                 elif line.strip():
                     yield _record(line, rows, file.path, index)
                 index += 1
@@ -53,10 +62,15 @@ def _record(line: bytes, rows: RowReader, path: str, index: int) -> Record | Fai
         row = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         return Failed(path=path, index=index, reason="encoding", detail=str(error))
-    except (ValueError, RecursionError) as error:  # ValueError also for integers of thousands of digits
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError also for integers of thousands of digits
         return Failed(path=path, index=index, reason="json", detail=str(error))
     if not isinstance(row, dict):
-        return Failed(path=path, index=index, reason="json", detail=f"{type(row).__name__}, not an object")
+        return Failed(
+            path=path, index=index, reason="json", detail=f"{type(row).__name__}, not an object"
+        )
     return rows.record(row, path, index)
 
 

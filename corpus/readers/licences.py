@@ -1,15 +1,17 @@
 """The licence of a source file, as an SPDX identifier, by simple rules.
 
-A header line `SPDX-License-Identifier: X` speaks for its file. For a repository: the first of LICENSE, LICENCE, COPYING,
-UNLICENSE (by path, nearest the root first) that has the characteristic phrases of a known licence. What is not recognised is None: unknown,
-not free.
+A header line `SPDX-License-Identifier: X` speaks for its file. For a repository: the first of
+LICENSE, LICENCE, COPYING, UNLICENSE (by path, nearest the root first) that has the characteristic
+phrases of a known licence. What is not recognised is None: unknown, not free.
 """
 
 from __future__ import annotations
 
 import re
 
-_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ \t]+(?:OR|AND|WITH)[ \t]+[\w.+-]+)*)")
+_SPDX = re.compile(
+    r"SPDX-License-Identifier:[ \t]*([\w.+-]+(?:[ \t]+(?:OR|AND|WITH)[ \t]+[\w.+-]+)*)"
+)
 _HEADER = 2000  # characters
 _FILE = re.compile(r"(?:^|/)(?:licen[cs]e|copying|unlicense)[^/]*$", re.IGNORECASE)
 
@@ -29,11 +31,29 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("CC-BY-4.0", ("attribution 4.0",)),
     ("Unlicense", ("this is free and unencumbered software released into the public domain",)),
     ("PSF-2.0", ("python software foundation license version 2",)),
-    ("Zlib", ("this software is provided 'as-is', without any express or implied warranty", "altered source versions")),
-    ("ISC", ("permission to use, copy, modify, and/or distribute this software for any purpose with or without fee",)),
-    ("MIT", ("permission is hereby granted, free of charge, to any person obtaining a copy", "the above copyright notice")),
+    (
+        "Zlib",
+        (
+            "this software is provided 'as-is', without any express or implied warranty",
+            "altered source versions",
+        ),
+    ),
+    (
+        "ISC",
+        ("permission to use, copy, modify, and/or distribute this software for any purpose",),
+    ),
+    (
+        "MIT",
+        (
+            "permission is hereby granted, free of charge, to any person obtaining a copy",
+            "the above copyright notice",
+        ),
+    ),
     ("BSD-3-Clause", ("redistribution and use in source and binary forms", "neither the name")),
-    ("BSD-3-Clause", ("redistribution and use in source and binary forms", "may not be used to endorse")),
+    (
+        "BSD-3-Clause",
+        ("redistribution and use in source and binary forms", "may not be used to endorse"),
+    ),
     ("BSD-2-Clause", ("redistribution and use in source and binary forms",)),
 )
 
@@ -49,7 +69,9 @@ def licence_of_text(text: str) -> str | None:
     if declared is not None:
         return declared
     words = " ".join(text.lower().split()).replace("\u2019", "'").replace("\u2018", "'")
-    return next((name for name, phrases in _RULES if all(phrase in words for phrase in phrases)), None)
+    return next(
+        (name for name, phrases in _RULES if all(phrase in words for phrase in phrases)), None
+    )
 
 
 def licence_of_header(text: str) -> str | None:

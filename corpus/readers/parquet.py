@@ -1,7 +1,7 @@
 """Parquet, streamed by row batches: one record per row, `index` is the row's number from 0.
 
-Failed: `parquet` (no Parquet, or broken: one for the rest of the file), and those of `corpus.readers.fields`.
-A column that the file does not have is a `missing_field` of every row.
+Failed: `parquet` (no Parquet, or broken: one for the rest of the file), and those of
+`corpus.readers.fields`. A column that the file does not have is a `missing_field` of every row.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ class ParquetOptions(FieldOptions):
     """Options of the reader `parquet`: those of `FieldOptions`."""
 
 
-def read(files: Sequence[InputFile], options: ParquetOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: ParquetOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """The records of Parquet files."""
     with row_reader(options, limits, f"parquet/{VERSION}") as rows:
         for file in files:
             yield from _read_file(file, options, rows)
 
 
-def _read_file(file: InputFile, options: FieldOptions, rows: RowReader) -> Iterator[Record | Failed | Skipped]:
+def _read_file(
+    file: InputFile, options: FieldOptions, rows: RowReader
+) -> Iterator[Record | Failed | Skipped]:
     index = 0
     with open_raw(file) as stream:
         if not stream.peek(1):

@@ -1,12 +1,14 @@
 """PDF files: one document per file, from the text layer of its pages.
 
-A Record has the text of all pages with arm `text`, joined (`corpus.pdf.assembly`), and all pages. Metadata: `page_ends`,
-`n_pages`, and `title` where known; `date` is the date of creation. A file with pages that wait for a model and none with text
-is Failed `no_text_layer`, with its pages. Pages are read in the child process by tens; a page that exceeds a limit
-or crashes the parser is `failed` and the others are read, up to `MAX_BAD_PAGES`.
+A Record has the text of all pages with arm `text`, joined (`corpus.pdf.assembly`), and all pages.
+Metadata: `page_ends`, `n_pages`, and `title` where known; `date` is the date of creation. A file
+with pages that wait for a model and none with text is Failed `no_text_layer`, with its pages. Pages
+are read in the child process by tens; a page that exceeds a limit or crashes the parser is `failed`
+and the others are read, up to `MAX_BAD_PAGES`.
 
-Failed: `not_pdf`, `broken_pdf`, `encrypted`, `no_pages`, `too_many_pages`, `no_text_layer`, `too_large`, `truncated` (compressed
-data), and those of the child process. Skipped: `empty` (no bytes), `blank` (all pages are).
+Failed: `not_pdf`, `broken_pdf`, `encrypted`, `no_pages`, `too_many_pages`, `no_text_layer`,
+`too_large`, `truncated` (compressed data), and those of the child process. Skipped: `empty` (no
+bytes), `blank` (all pages are).
 """
 
 from __future__ import annotations
@@ -40,21 +42,27 @@ class PdfOptions:
             object.__setattr__(self, "passwords", tuple(self.passwords))
 
 
-def read(files: Sequence[InputFile], options: PdfOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: PdfOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """One record per file."""
     with Guarded(read_pages, limits) as guarded:
         for file in files:
             yield _read_file(file, options, limits, guarded)
 
 
-def _read_file(file: InputFile, options: PdfOptions, limits: Limits, guarded: Guarded) -> Record | Failed | Skipped:
+def _read_file(
+    file: InputFile, options: PdfOptions, limits: Limits, guarded: Guarded
+) -> Record | Failed | Skipped:
     try:
         with open_input(file) as stream:
             data = read_whole(stream, limits.max_bytes)
     except Damaged as error:
         return Failed(path=file.path, index=0, reason="truncated", detail=str(error))
     if data is None:
-        return Failed(path=file.path, index=0, reason="too_large", detail=f"over {limits.max_bytes} bytes")
+        return Failed(
+            path=file.path, index=0, reason="too_large", detail=f"over {limits.max_bytes} bytes"
+        )
     if not data:
         return Skipped(path=file.path, index=0, reason="empty")
     document = _Document(data, options.passwords, limits.max_pages, guarded)
@@ -69,8 +77,15 @@ def _read_file(file: InputFile, options: PdfOptions, limits: Limits, guarded: Gu
 class _Document:
     """One PDF, read chunk by chunk in the child process."""
 
-    def __init__(self, data: bytes, passwords: tuple[str, ...], max_pages: int, guarded: Guarded) -> None:
-        self._data, self._passwords, self._max_pages, self._guarded = data, passwords, max_pages, guarded
+    def __init__(
+        self, data: bytes, passwords: tuple[str, ...], max_pages: int, guarded: Guarded
+    ) -> None:
+        self._data, self._passwords, self._max_pages, self._guarded = (
+            data,
+            passwords,
+            max_pages,
+            guarded,
+        )
         self._bad = 0
 
     def part(self, start: int, stop: int) -> PdfPart:
@@ -94,7 +109,12 @@ class _Document:
             self._bad += 1
             if self._bad > MAX_BAD_PAGES:
                 raise
-            return Page(number=number, arm="failed", text="", features={"error": failed("", 0, error).reason})
+            return Page(
+                number=number,
+                arm="failed",
+                text="",
+                features={"error": failed("", 0, error).reason},
+            )
 
 
 def _page(page: PageText) -> Page:
@@ -108,10 +128,22 @@ def _record(path: str, info: PdfPart, pages: tuple[Page, ...]) -> Record | Faile
         if arms == {"blank"}:
             return Skipped(path=path, index=0, reason="blank")
         reason = "no_text_layer" if "untrusted" in arms or "text" in arms else "broken_pdf"
-        return Failed(path=path, index=0, reason=reason, detail=f"{len(pages)} pages, {sorted(arms)}", pages=pages)
+        return Failed(
+            path=path,
+            index=0,
+            reason=reason,
+            detail=f"{len(pages)} pages, {sorted(arms)}",
+            pages=pages,
+        )
     metadata: dict[str, Any] = {"page_ends": list(ends), "n_pages": len(pages)}
     if info.title:
         metadata["title"] = without_surrogates(info.title)
     return Record(
-        path=path, index=0, text=text, provenance=PROVENANCE, date=info.created or None, metadata=metadata, pages=pages
+        path=path,
+        index=0,
+        text=text,
+        provenance=PROVENANCE,
+        date=info.created or None,
+        metadata=metadata,
+        pages=pages,
     )

@@ -1,7 +1,8 @@
 """Programming languages by file name, and how each writes comments and imports.
 
-Names are those of GitHub's linguist. `IMPORTS` is the table behind the dependency order: per language the patterns of an
-import, and the way in which what they capture names a file (see `corpus.readers.dependencies`).
+Names are those of GitHub's linguist. `IMPORTS` is the table behind the dependency order: per
+language the patterns of an import, and the way in which what they capture names a file (see
+`corpus.readers.dependencies`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Language:
 
 @dataclass(frozen=True, kw_only=True)
 class Imports:
-    """`dotted`: a.b.C names a/b/C; `path`: names a file, from here or from a root; `folder`: names all files of a folder."""
+    """`dotted`: a.b.C names a/b/C; `path`: names a file, from here or from a root; `folder`: names
+    all files of a folder."""
 
     patterns: tuple[re.Pattern[str], ...]
     names: Literal["dotted", "path", "folder"]
@@ -105,12 +107,15 @@ _TABLE: tuple[tuple[str, tuple[str, str], str], ...] = (
 )
 
 _BY_NAME: Mapping[str, Language] = {
-    key: Language(name=name, comment=comment) for name, comment, keys in _TABLE for key in keys.split()
+    key: Language(name=name, comment=comment)
+    for name, comment, keys in _TABLE
+    for key in keys.split()
 }
 
 
 def language_of(path: str) -> Language | None:
-    """The language that the file's name says, None for a file that is no source code or document."""
+    """The language that the file's name says, None for a file that is no source code or
+    document."""
     name = path.rpartition("/")[2]
     if name in _BY_NAME:
         return _BY_NAME[name]
@@ -122,17 +127,24 @@ def _lines(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns)
 
 
-_C = Imports(patterns=_lines(r'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]'), names="path", suffixes=("",))
+_C = Imports(
+    patterns=_lines(r'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]'), names="path", suffixes=("",)
+)
 _JS = Imports(
     patterns=_lines(
-        r"""(?:\bfrom|^[ \t]*import)[ \t]*["']([^"'\n]+)["']""", r"""\b(?:require|import)\([ \t]*["']([^"'\n]+)["']"""
+        r"""(?:\bfrom|^[ \t]*import)[ \t]*["']([^"'\n]+)["']""",
+        r"""\b(?:require|import)\([
+        \t]*["']([^"'\n]+)["']""",
     ),
     names="path",
     suffixes=("", ".ts", ".tsx", ".js", ".jsx", ".mjs", "/index.ts", "/index.tsx", "/index.js"),
 )
 _PYTHON_SUFFIXES = (".py", "/__init__.py", ".pyx", ".pyi")
 _PYTHON = Imports(
-    patterns=_lines(r"^[ \t]*import[ \t]+([^\n#;]+)", r"^[ \t]*(from[ \t]+\S+[ \t]+import[ \t]+(?:\([^)]*\)|[^\n#;]+))"),
+    patterns=_lines(
+        r"^[ \t]*import[ \t]+([^\n#;]+)",
+        r"^[ \t]*(from[ \t]+\S+[ \t]+import[ \t]+(?:\([^)]*\)|[^\n#;]+))",
+    ),
     names="dotted",
     suffixes=_PYTHON_SUFFIXES,
 )
@@ -156,20 +168,35 @@ IMPORTS: Mapping[str, Imports] = {
     "JavaScript": _JS,
     "TypeScript": _JS,
     "Vue": _JS,
-    "CSS": _path(r"""@(?:import|use)[ \t]+(?:url\()?["']([^"'\n]+)["']""", "", ".scss", ".less", ".css"),
+    "CSS": _path(
+        r"""@(?:import|use)[ \t]+(?:url\()?["']([^"'\n]+)["']""", "", ".scss", ".less", ".css"
+    ),
     "Dart": _path(r"""^[ \t]*(?:import|part)[ \t]+["']([^"'\n]+)["']""", ""),
-    "Go": Imports(patterns=_lines(r'^[ \t]*(?:import[ \t]+)?(?:\w+[ \t]+)?"([\w./-]+)"'), names="folder", suffixes=(".go",)),
+    "Go": Imports(
+        patterns=_lines(r'^[ \t]*(?:import[ \t]+)?(?:\w+[ \t]+)?"([\w./-]+)"'),
+        names="folder",
+        suffixes=(".go",),
+    ),
     "Haskell": _dotted(r"^import[ \t]+(?:qualified[ \t]+)?([\w.]+)", ".hs"),
     "Java": _dotted(r"^[ \t]*import[ \t]+(?:static[ \t]+)?([\w.]+)", ".java"),
     "Kotlin": _dotted(r"^[ \t]*import[ \t]+([\w.]+)", ".kt", ".java"),
     "Scala": _dotted(r"^[ \t]*import[ \t]+([\w.]+)", ".scala", ".java"),
     "Lua": _dotted(r"""\brequire[ \t]*\(?[ \t]*["']([\w./-]+)["']""", ".lua", "/init.lua"),
-    "Perl": Imports(patterns=_lines(r"^[ \t]*(?:use|require)[ \t]+([\w:]+)"), names="dotted", suffixes=(".pm",)),
-    "PHP": _path(r"""\b(?:require|include)(?:_once)?[ \t(]+(?:__DIR__[ \t.]+)?["']/?([^"'\n]+)["']""", ""),
+    "Perl": Imports(
+        patterns=_lines(r"^[ \t]*(?:use|require)[ \t]+([\w:]+)"), names="dotted", suffixes=(".pm",)
+    ),
+    "PHP": _path(
+        r"""\b(?:require|include)(?:_once)?[ \t(]+(?:__DIR__[
+    \t.]+)?["']/?([^"'\n]+)["']""",
+        "",
+    ),
     "Protocol Buffer": _path(r'^[ \t]*import[ \t]+(?:public[ \t]+)?"([^"\n]+)"', ""),
     "Ruby": _path(r"""^[ \t]*require(?:_relative)?[ \t(]+["']([^"'\n]+)["']""", ".rb"),
     "Rust": Imports(
-        patterns=_lines(r"^[ \t]*(?:pub(?:\([^)]*\))?[ \t]+)?mod[ \t]+(\w+)[ \t]*;", r"\buse[ \t]+crate::([\w:]+)"),
+        patterns=_lines(
+            r"^[ \t]*(?:pub(?:\([^)]*\))?[ \t]+)?mod[ \t]+(\w+)[ \t]*;",
+            r"\buse[ \t]+crate::([\w:]+)",
+        ),
         names="dotted",
         suffixes=(".rs", "/mod.rs"),
     ),

@@ -1,13 +1,16 @@
-"""Source-code trees: one document per file, and on request one per repository, joined in dependency order.
+"""Source-code trees: one document per file, and on request one per repository, joined in dependency
+order.
 
-The unit is a folder: all files under one top-level folder of the source are one repository. `code` is true for every
-document. Metadata: `repository`, `path` (inside it), `language` (linguist's name), `generated` is not kept: such files are skipped.
-`licence` is that of the file's header, else of the repository. With `join`, a repository of two or more documents also gives
-one Record with path `<repository>/`, index 0, the files as `parents`, and metadata `joined: true`; each file starts with a
-comment that names its path.
+The unit is a folder: all files under one top-level folder of the source are one repository. `code`
+is true for every document. Metadata: `repository`, `path` (inside it), `language` (linguist's
+name), `generated` is not kept: such files are skipped. `licence` is that of the file's header, else
+of the repository. With `join`, a repository of two or more documents also gives one Record with
+path `<repository>/`, index 0, the files as `parents`, and metadata `joined: true`; each file starts
+with a comment that names its path.
 
-Failed: `truncated` (compressed data). Skipped: `not_source` (by name), `vendored` (by folder), `generated`, `minified`,
-`binary`, `empty`, `too_large` (over `max_file_bytes`; for a joined document over `limits.max_bytes`).
+Failed: `truncated` (compressed data). Skipped: `not_source` (by name), `vendored` (by folder),
+`generated`, `minified`, `binary`, `empty`, `too_large` (over `max_file_bytes`; for a joined
+document over `limits.max_bytes`).
 """
 
 from __future__ import annotations
@@ -21,19 +24,24 @@ from corpus.charset import decode, is_binary
 from corpus.limits import Limits
 from corpus.readers.dependencies import Resolver, dependency_order
 from corpus.readers.files import Damaged, InputFile, open_input, read_whole
-from corpus.readers.programming import Language, language_of
 from corpus.readers.licences import is_licence_file, licence_of_header, licence_of_text
+from corpus.readers.programming import Language, language_of
 from corpus.readers.record import Failed, Record, Skipped
 
 VERSION = 1
 SUFFIXES = ("",)  # every file: licences too, and what is no source is counted as skipped
 PROVENANCE = f"source_tree/{VERSION}"
-_VENDORED = re.compile(r"(?:^|/)(?:node_modules|bower_components|third[_-]?party|vendor(?:ed)?|_vendor|\.git|__pycache__)/")
+_VENDORED = re.compile(
+    r"(?:^|/)(?:node_modules|bower_components|third[_-]?party|vendor(?:ed)?|_vendor|\.git|__pycache__)/"
+)
 _GENERATED = re.compile(
-    r"@generated\b|\bDO NOT (?:EDIT|MODIFY)\b|\b(?:auto(?:matically)?[- ]?generated|code generated|generated) (?:by|from)\b",
+    r"@generated\b|\bDO NOT (?:EDIT|MODIFY)\b"
+    r"|\b(?:auto(?:matically)?[- ]?generated|code generated|generated) (?:by|from)\b",
     re.IGNORECASE,
 )
-_LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|yarn\.lock|pnpm-lock\.yaml|[^/]*\.min\.(?:js|css)|[^/]*_pb2(?:_grpc)?\.pyi?)$")
+_LOCKS = re.compile(
+    r"(?:^|/)(?:package-lock\.json|yarn\.lock|pnpm-lock\.yaml|[^/]*\.min\.(?:js|css)|[^/]*_pb2(?:_grpc)?\.pyi?)$"
+)
 _HEAD = 1000  # characters in which a file says that it is generated
 _MAX_MEAN_LINE = 300  # characters; longer lines are data or minified code
 _ROOT = "."  # the repository of files that lie in no folder
@@ -45,7 +53,9 @@ class SourceTreeOptions:
 
     join: bool = False  # also one document per repository
     max_file_bytes: int = 1 << 20
-    languages: tuple[str, ...] | None = None  # linguist's names to take; None: all but the data formats
+    languages: tuple[str, ...] | None = (
+        None  # linguist's names to take; None: all but the data formats
+    )
     keep_vendored: bool = False
 
     def __post_init__(self) -> None:
@@ -58,13 +68,19 @@ class SourceTreeOptions:
         """Whether files of this language are documents."""
         if language is None:
             return False
-        return language.name not in _DATA if self.languages is None else language.name in self.languages
+        return (
+            language.name not in _DATA
+            if self.languages is None
+            else language.name in self.languages
+        )
 
 
 _DATA = frozenset({"JSON", "XML", "Text"})
 
 
-def read(files: Sequence[InputFile], options: SourceTreeOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: SourceTreeOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """The records of one or more repositories."""
     for repository, members in groupby(sorted(files, key=_by_repository), key=repository_of):
         yield from _Repository(repository, list(members), options, limits).records()
@@ -81,7 +97,9 @@ def _by_repository(file: InputFile) -> tuple[str, str]:
 
 
 class _Repository:
-    def __init__(self, name: str, files: list[InputFile], options: SourceTreeOptions, limits: Limits) -> None:
+    def __init__(
+        self, name: str, files: list[InputFile], options: SourceTreeOptions, limits: Limits
+    ) -> None:
         self._name, self._files, self._options, self._limits = name, files, options, limits
 
     def records(self) -> Iterator[Record | Failed | Skipped]:
@@ -138,7 +156,11 @@ class _Repository:
         return Skipped(path=file.path, index=0, reason="too_large") if data is None else data
 
     def _licence(self) -> str | None:
-        candidates = [file for file in self._files if is_licence_file(file.path) and not _VENDORED.search(file.path)]
+        candidates = [
+            file
+            for file in self._files
+            if is_licence_file(file.path) and not _VENDORED.search(file.path)
+        ]
         for file in sorted(candidates, key=lambda file: (file.path.count("/"), file.path)):
             data = self._content(file)
             licence = licence_of_text(decode(data)[0]) if isinstance(data, bytes) else None
@@ -178,7 +200,11 @@ class _Joined:
             code=True,
             licence=licence,
             parents=tuple((member, 0) for member in order),
-            metadata={"repository": self._repository, "joined": True, "language": _main_language(self._texts)},
+            metadata={
+                "repository": self._repository,
+                "joined": True,
+                "language": _main_language(self._texts),
+            },
         )
 
 

@@ -1,6 +1,8 @@
-"""Plain text: one document per file (`.txt`, `.md`, `.rst`), in UTF-8 or whatever a detector makes of it.
+"""Plain text: one document per file (`.txt`, `.md`, `.rst`), in UTF-8 or whatever a detector makes
+of it.
 
-Failed: `too_large`, `truncated` (compressed data). Skipped: `binary`, `empty`. Metadata: `charset` where it is not UTF-8.
+Failed: `too_large`, `truncated` (compressed data). Skipped: `binary`, `empty`. Metadata: `charset`
+where it is not UTF-8.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ class TextOptions:
     code: bool = False  # the files are source code: never normalised
 
 
-def read(files: Sequence[InputFile], options: TextOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: TextOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """One record per file."""
     for file in files:
         yield _read_file(file, options, limits.max_bytes)
@@ -46,5 +50,10 @@ def _read_file(file: InputFile, options: TextOptions, max_bytes: int) -> Record 
         return Skipped(path=file.path, index=0, reason="empty")
     metadata = {} if charset == "utf-8" else {"charset": charset}
     return Record(
-        path=file.path, index=0, text=text, provenance=f"text/{VERSION}", code=options.code, metadata=metadata
+        path=file.path,
+        index=0,
+        text=text,
+        provenance=f"text/{VERSION}",
+        code=options.code,
+        metadata=metadata,
     )

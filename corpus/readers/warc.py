@@ -1,12 +1,13 @@
-"""Web archives: WARC and WET, plain or compressed, and the older ARC. `index` is the number of the record in the file.
+"""Web archives: WARC and WET, plain or compressed, and the older ARC. `index` is the number of the
+record in the file.
 
-Responses and resources that hold HTML give their main text, those that hold plain text and the conversion records of WET give
-their text. `date` is that of the capture. Metadata, where known: `url`, `title`, `published`, `language`, `charset`,
-`truncated` (why the crawler cut the page).
+Responses and resources that hold HTML give their main text, those that hold plain text and the
+conversion records of WET give their text. `date` is that of the capture. Metadata, where known:
+`url`, `title`, `published`, `language`, `charset`, `truncated` (why the crawler cut the page).
 
-Failed: `truncated` (the file is broken from here on: one for the rest), `too_large`, and those of `corpus.readers.html`.
-Skipped: `record_type` (requests, revisits, metadata ...), `http_status` (not 200), `no_http`, `media_type` (images, PDFs
-...), `empty`, `binary`.
+Failed: `truncated` (the file is broken from here on: one for the rest), `too_large`, and those of
+`corpus.readers.html`. Skipped: `record_type` (requests, revisits, metadata ...), `http_status` (not
+200), `no_http`, `media_type` (images, PDFs ...), `empty`, `binary`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from corpus.readers.http import BodyTooLarge, media_type, parse_response
 from corpus.readers.record import Failed, Record, Skipped
 
 VERSION = 1
-SUFFIXES = (*with_compression(".warc", ".wet", ".arc"), ".bad")  # ".warc.gz.bad": how people mark a broken one
+SUFFIXES = (
+    *with_compression(".warc", ".wet", ".arc"),
+    ".bad",
+)  # ".warc.gz.bad": how people mark a broken one
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"text/plain", "text/markdown"})
 _TYPES = frozenset({"response", "resource", "conversion"})
@@ -43,7 +47,9 @@ class WarcOptions:
             object.__setattr__(self, "statuses", tuple(self.statuses))
 
 
-def read(files: Sequence[InputFile], options: WarcOptions, limits: Limits) -> Iterator[Record | Failed | Skipped]:
+def read(
+    files: Sequence[InputFile], options: WarcOptions, limits: Limits
+) -> Iterator[Record | Failed | Skipped]:
     """The records of web archives."""
     with Guarded(main_text, limits) as extract:
         for file in files:
@@ -90,10 +96,14 @@ class _Reading:
             return self._skipped("http_status")
         return self._document(capture, response.body, response.media_type, response.charset)
 
-    def _document(self, capture: Capture, body: bytes, media: str, charset: str | None) -> Record | Failed | Skipped:
+    def _document(
+        self, capture: Capture, body: bytes, media: str, charset: str | None
+    ) -> Record | Failed | Skipped:
         media = media or _sniffed(body)
         if media in _HTML:
-            result = page_record(body, self.path, self.index, self.extract, url=capture.uri, charset=charset)
+            result = page_record(
+                body, self.path, self.index, self.extract, url=capture.uri, charset=charset
+            )
         elif media in _TEXT:
             result = self._text(body, charset)
         else:
@@ -108,14 +118,23 @@ class _Reading:
             return self._skipped("empty")
         metadata = {} if used == "utf-8" else {"charset": used}
         return Record(
-            path=self.path, index=self.index, text=text, provenance=f"warc/{VERSION}", metadata=metadata
+            path=self.path,
+            index=self.index,
+            text=text,
+            provenance=f"warc/{VERSION}",
+            metadata=metadata,
         )
 
     def _skipped(self, reason: str) -> Skipped:
         return Skipped(path=self.path, index=self.index, reason=reason)
 
     def _too_large(self) -> Failed:
-        return Failed(path=self.path, index=self.index, reason="too_large", detail=f"over {self.max_bytes} bytes")
+        return Failed(
+            path=self.path,
+            index=self.index,
+            reason="too_large",
+            detail=f"over {self.max_bytes} bytes",
+        )
 
 
 def _with_capture(record: Record, capture: Capture) -> Record:

@@ -9,6 +9,7 @@ and its inputs alone.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus import storage
 from corpus.exchange import read_partition, write_partitioned
-from corpus.lake import Entry, File, Folder, PartWriter, read_part, same_ids
+from corpus.lake import Entry, File, Folder, PartWriter, read_part, same_ids, write_part
 from corpus.tokenizer import Tokenizer
 from mixers.sequences import COPIES, ORIGINS, arrange, bucket_of, ids_of, rows, schema
 from mixers.splits import TRAIN, VALIDATION
@@ -80,6 +82,7 @@ def run(context: Context) -> None:
         if f"{bucket:05d}" not in done[target]
     ]
     context.engine.map("pack", partial(pack_bucket, job), todo)
+    write_lineage(context, job.parts)
     for folder in folders:
         context.finish(folder)
 
@@ -138,6 +141,27 @@ def pack_bucket(job: Job, item: Item) -> Item:
     target.origins.commit(Entry(key=item["key"], files=origin_files))
     target.shards.commit(Entry(key=item["key"], files=files, counts=counts))
     return {"counts": {"tokens": counts["tokens"]}}
+
+
+def write_lineage(context: Context, parts: tuple[Part, ...]) -> None:
+    """What `trace` needs to go from a segment back: the numbered parts, and the folders behind these shards."""
+    layout = context.layout
+    root = layout.origins_root
+    table = pa.table({name: [getattr(part, name) for part in parts] for name in ("number", "source", "name")})
+    write_part(root, "parts.parquet", table)
+    sources = {
+        source: {
+            "documents": documents.path,
+            "tokens": layout.tokens[source].path,
+            "splits": layout.splits[source].path,
+            "annotations": {s.annotator: s.folder.path for s in layout.sidecars[source]}
+            | {"duplicates": layout.duplicates[source].path},
+            "selections": {stage: layout.selections[stage, source].path for stage in layout.stages()},
+        }
+        for source, documents in layout.documents.items()
+    }
+    lineage = {"sources": sources, "ranks": context.plan.model.tokenizer.ranks}
+    storage.put(root.file_uri("lineage.json"), json.dumps(lineage, indent=1).encode())
 
 
 class _Shards:

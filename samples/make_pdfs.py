@@ -1,0 +1,274 @@
+"""PDFs of every kind the reader has to cope with: `python samples/make_pdfs.py --out DIR`.
+
+Made with PyMuPDF and its bundled fonts; no time stamp, no random id, no host name is in the result, so two
+runs give equal bytes. `truth.json` has, by file, the text of every page where a reader should find it.
+
+| file | what |
+|---|---|
+| `single_column.pdf` | four pages with running header, page number and hyphenated line ends |
+| `two_columns.pdf` | two pages in two columns under a title that spans both |
+| `table.pdf` | a paragraph, a ruled table of numbers, a note |
+| `hebrew.pdf`, `arabic.pdf` | right-to-left text with a sound text layer |
+| `arabic_garbled.pdf` | the same page, its text layer in presentation forms and glyph numbers |
+| `japanese.pdf`, `chinese.pdf` | a page each |
+| `picture.pdf` | a page that is only a picture of text, between two pages of text |
+| `blank.pdf` | a blank page between two pages of text |
+| `encrypted.pdf` | opens only with a password (`open sesame`) |
+| `truncated.pdf`, `garbage.pdf`, `empty.pdf` | cut off, no PDF at all, no byte at all |
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import random
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+
+HERE = Path(__file__).parent
+WIDTH, HEIGHT = pymupdf.paper_size("a4")
+MARGIN = 72
+# Glyphs of the bundled Arabic font that its character map leaves out: parts and ligatures of lam.
+LOST_GLYPHS = {0x1BE: "لا", 0x1C1: "ل", 0x1C2: "ل", 0x1C4: "ل", 0x628: "ا"}
+
+ESSAY = """\
+A canal is a river that has been persuaded to be reasonable. It keeps to one level for as long as it can, \
+and where the country will not let it, a lock lifts the boats from one level to the next. The idea is older \
+than any engine: shut a gate behind the boat, let water in from above, wait, and open the gate in front.
+The gates meet at a shallow angle that points upstream. The higher water presses them together, so the \
+greater the difference in level, the tighter the joint, and no bolt or hinge has to bear the load. A child \
+can open such a gate when the levels are equal, and twenty grown men cannot when they differ by a hand.
+Water for the locks has to come from somewhere. Each boat that crosses the summit takes two lockfuls with \
+it, one down either side, and in a dry summer the traffic could empty the highest pound within a week. The \
+builders therefore dug reservoirs in the hills, and argued with the millers about every stream.
+On the towpath the horses walked at the pace of a thoughtful person. One horse could draw fifty times on \
+water what it could draw on a road, provided that nobody was in a hurry. Where the path changed sides, a \
+bridge turned back over itself like a snail shell, so that the rope need not be untied.
+Railways took the hurry away with them and the trade followed. For eighty years weeds grew in the locks, \
+and the reservoirs became lakes with sailing boats. Then people came back with spades at weekends, not to \
+carry coal but to see whether it could be done, and on a wet Sunday in May the first gate swung open.
+What travels on the water now is mostly leisure, some gravel, and a floating bookshop. The keeper of the \
+summit lock says that the boats have become slower and the people faster. She still writes down each \
+passage by hand, the name, the hour and the level, since a ledger has never run out of battery."""
+
+LETTER = """\
+Dear reader, this page was printed, scanned and thrown away. What you see is a picture: it has no letters \
+in it, only dots that look like letters. A program that asks the file for its text will be told that there \
+is none, although anyone with eyes can read it. That is why some pages have to be read by a model."""
+
+RIVERS = (
+    ("Gauge", "Low (cm)", "Mean (cm)", "High (cm)", "Year"),
+    ("Alderbridge", "41", "118", "396", "1983"),
+    ("Fennick Weir", "22", "97", "288", "2002"),
+    ("Old Salt Quay", "150", "231", "512", "1954"),
+    ("Thornmouth", "8", "64", "177", "2013"),
+    ("Upper Mere", "35", "71", "149", "1997"),
+)
+
+
+def make_pdfs(out: Path) -> str:
+    """Write the files and `truth.json` into `out`; returns one line that says what was written."""
+    out.mkdir(parents=True, exist_ok=True)
+    truth: dict[str, list[str]] = {}
+    for name, (document, pages) in _documents().items():
+        truth[name] = pages
+        (out / name).write_bytes(_bytes(document))
+    _write_encrypted(out / "encrypted.pdf")
+    whole = (out / "single_column.pdf").read_bytes()
+    (out / "truncated.pdf").write_bytes(whole[: len(whole) * 3 // 5])
+    (out / "garbage.pdf").write_bytes(random.Random("pdf").randbytes(5000))
+    (out / "empty.pdf").write_bytes(b"")
+    (out / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=1), "utf-8")
+    files = sorted(out.glob("*.pdf"))
+    size = sum(path.stat().st_size for path in files)
+    return f"pdf: {len(files)} files, {size / 1e3:.0f} kB in {out}"
+
+
+def _documents() -> dict[str, tuple[pymupdf.Document, list[str]]]:
+    return {
+        "single_column.pdf": _single_column(),
+        "two_columns.pdf": _two_columns(),
+        "table.pdf": _table(),
+        "hebrew.pdf": _language_page("heb_Hebr", "rtl"),
+        "arabic.pdf": _mended(_language_page("arb_Arab", "rtl")),
+        "arabic_garbled.pdf": _language_page("arb_Arab", "rtl"),
+        "japanese.pdf": _language_page("jpn_Jpan"),
+        "chinese.pdf": _language_page("zho_Hans"),
+        "picture.pdf": _picture(),
+        "blank.pdf": _blank(),
+    }
+
+
+def _bytes(document: pymupdf.Document, **options: Any) -> bytes:
+    document.set_metadata({})
+    content: bytes = document.tobytes(garbage=4, deflate=True, no_new_id=True, **options)
+    return content
+
+
+def _page(document: pymupdf.Document) -> pymupdf.Page:
+    return document.new_page(width=WIDTH, height=HEIGHT)
+
+
+def _single_column() -> tuple[pymupdf.Document, list[str]]:
+    """Lines are set one by one, so that the hyphens at their ends are where we say."""
+    document = pymupdf.open()
+    paragraphs = ESSAY.splitlines()
+    pages = [paragraphs[0:2], paragraphs[2:4], paragraphs[4:5], paragraphs[5:6]]
+    for number, page_paragraphs in enumerate(pages, 1):
+        page = _page(document)
+        page.insert_text((MARGIN, 40), "On Canals and Patience", fontname="tiit", fontsize=9)
+        page.insert_text((WIDTH / 2 - 10, HEIGHT - 36), f"- {number} -", fontname="tiro", fontsize=9)
+        top = 90
+        for paragraph in page_paragraphs:
+            for line in _hyphenated(paragraph, 62):
+                page.insert_text((MARGIN, top), line, fontname="tiro", fontsize=12)
+                top += 17
+            top += 12
+    return document, ["\n\n".join(page) for page in pages]
+
+
+def _hyphenated(paragraph: str, width: int) -> list[str]:
+    """Lines of at most `width` characters; a long word at the end is cut after a vowel."""
+    lines, line = [], ""
+    for word in paragraph.split():
+        room = width - len(line) - 2
+        if len(line) + 1 + len(word) <= width:
+            line = f"{line} {word}".strip()
+            continue
+        cuts = [m.end() for m in re.finditer(r"[aeiou](?=[b-df-hj-np-tv-z][aeiou])", word)]
+        cut = max((c for c in cuts if 3 <= c <= min(room, len(word) - 3)), default=0)
+        if cut and word.isalpha():
+            lines.append(f"{line} {word[:cut]}-")
+            line = word[cut:]
+        else:
+            lines.append(line)
+            line = word
+    return [*lines, line]
+
+
+def _two_columns() -> tuple[pymupdf.Document, list[str]]:
+    document = pymupdf.open()
+    paragraphs = ESSAY.splitlines()
+    halves = [paragraphs[:3], paragraphs[3:]]
+    gap = 18
+    column = (WIDTH - 2 * MARGIN - gap) / 2
+    for number, half in enumerate(halves):
+        page = _page(document)
+        title = ("How Water Learned to Climb", "How Water Learned to Climb, continued")[number]
+        page.insert_text((MARGIN, 80), title, fontname="hebo", fontsize=18)
+        # the first column ends in the middle of the text, wherever it is full
+        words = "\n".join(half).split(" ")
+        left = words[: len(words) * 11 // 20]
+        for side, part in enumerate((left, words[len(left) :])):
+            x = MARGIN + side * (column + gap)
+            box = pymupdf.Rect(x, 110, x + column, HEIGHT - MARGIN)
+            rest = page.insert_textbox(box, " ".join(part), fontname="tiro", fontsize=11)
+            assert rest >= 0, "the column must hold its text"
+    return document, ["\n\n".join(half) for half in halves]
+
+
+def _table() -> tuple[pymupdf.Document, list[str]]:
+    document = pymupdf.open()
+    page = _page(document)
+    before, after = "Water levels at five gauges, in centimetres.", "The year is that of the flood."
+    page.insert_text((MARGIN, 100), before, fontname="helv", fontsize=12)
+    height, width = 24, (WIDTH - 2 * MARGIN) / len(RIVERS[0])
+    for row, cells in enumerate(RIVERS):
+        for number, cell in enumerate(cells):
+            x, y = MARGIN + number * width, 120 + row * height
+            page.draw_rect(pymupdf.Rect(x, y, x + width, y + height), width=0.7)
+            font = "hebo" if row == 0 else "helv"
+            page.insert_text((x + 5, y + 16), cell, fontname=font, fontsize=10)
+    page.insert_text((MARGIN, 300), after, fontname="helv", fontsize=12)
+    return document, ["\n".join([before, *(" ".join(cells) for cells in RIVERS), after])]
+
+
+def _language_page(language: str, direction: str = "ltr") -> tuple[pymupdf.Document, list[str]]:
+    lines = (HERE / "languages.jsonl").read_text("utf-8").splitlines()
+    item = next(i for i in map(json.loads, lines) if i["lang"] == language)
+    paragraphs = [item["title"], *item["text"].split("\n\n")]
+    document = pymupdf.open()
+    _html_page(document, paragraphs, direction)
+    return document, ["\n\n".join(paragraphs)]
+
+
+def _html_page(
+    document: pymupdf.Document, paragraphs: Sequence[str], direction: str = "ltr"
+) -> None:
+    box = pymupdf.Rect(MARGIN, MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN)
+    body = "".join(f'<p dir="{direction}">{html.escape(text)}</p>' for text in paragraphs)
+    spare, _ = _page(document).insert_htmlbox(box, body, css="p { font-size: 13px }")
+    assert spare >= 0, "the page must hold its text"
+
+
+def _mended(made: tuple[pymupdf.Document, list[str]]) -> tuple[pymupdf.Document, list[str]]:
+    """Give every Arabic glyph of the document the letters that it stands for."""
+    document, pages = made
+    for xref in range(1, document.xref_length()):
+        kind, value = document.xref_get_key(xref, "ToUnicode")
+        if kind == "xref" and "NotoNaskhArabic" in document.xref_get_key(xref, "BaseFont")[1]:
+            stream = int(value.split()[0])
+            document.update_stream(stream, _mended_map(document.xref_stream(stream)))
+    return document, pages
+
+
+def _mended_map(stream: bytes) -> bytes:
+    """Presentation forms become letters, and the lost glyphs are put in."""
+
+    def letters(match: re.Match[str]) -> str:
+        return f"{match[1]} {_hex(unicodedata.normalize('NFKC', chr(int(match[2], 16))))}"
+
+    text = re.sub(r"(?m)^(<[0-9a-f]{4}>) <(f[be][0-9a-f]{2})>$", letters, stream.decode("ascii"))
+    lost = "".join(f"<{glyph:04x}> {_hex(found)}\n" for glyph, found in LOST_GLYPHS.items())
+    more = f"{len(LOST_GLYPHS)} beginbfchar\n{lost}endbfchar\nendcmap"
+    return text.replace("endcmap", more).encode("ascii")
+
+
+def _hex(text: str) -> str:
+    return f"<{text.encode('utf-16-be').hex()}>"
+
+
+def _picture() -> tuple[pymupdf.Document, list[str]]:
+    document, (first, last) = pymupdf.open(), ESSAY.splitlines()[:2]
+    drawn = pymupdf.open()
+    _html_page(drawn, [LETTER])
+    pixels = drawn[0].get_pixmap(dpi=110, colorspace=pymupdf.csGRAY)
+    _html_page(document, [first])
+    _page(document).insert_image(pymupdf.Rect(0, 0, WIDTH, HEIGHT), pixmap=pixels)
+    _html_page(document, [last])
+    return document, [first, "", last]
+
+
+def _blank() -> tuple[pymupdf.Document, list[str]]:
+    document, (first, last) = pymupdf.open(), ESSAY.splitlines()[2:4]
+    _html_page(document, [first])
+    _page(document)
+    _html_page(document, [last])
+    return document, [first, "", last]
+
+
+def _write_encrypted(path: Path) -> None:
+    """RC4 draws no random numbers when the document's id is given, so these bytes are stable too."""
+    document = pymupdf.open()
+    _html_page(document, ["Nobody reads this page without the word that opens the mountain."])
+    document.xref_set_key(-1, "ID", "[<746f6b656e6d696c6c> <746f6b656e6d696c6c>]")
+    method = pymupdf.PDF_ENCRYPT_RC4_128
+    path.write_bytes(
+        _bytes(document, encryption=method, owner_pw="open sesame", user_pw="open sesame")
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder to fill")
+    print(make_pdfs(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

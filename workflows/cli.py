@@ -1,0 +1,295 @@
+"""The command `tokenmill`. Each command is a thin reading of its options; the work is in the modules it names.
+
+Exit codes: 0 done; 1 a step or a file failed; 2 a wrong option, plan or path; 3 a deduplication alarm; 4 the lake is in
+use; 5 the ledger does not balance; 130 stopped by a signal. Errors go to stderr, without a traceback unless --debug.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from corpus.errors import AuditError, TokenmillError
+from corpus.languages import LANGUAGES
+from corpus.strict_yaml import unknown
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_LAKE = "lake"
+log = logging.getLogger("tokenmill")
+
+
+class Commands(click.Group):
+    """The command group: names the nearest command for a misspelt one, and turns named errors into exit codes."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise click.UsageError(unknown("command", args[0], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; the one place where a named error becomes a message."""
+        try:
+            return super().invoke(ctx)
+        except TokenmillError as error:
+            _fail(ctx, str(error), error.exit_code)
+        except OSError as error:
+            _fail(ctx, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 1)
+        except KeyboardInterrupt:
+            _fail(ctx, "stopped at once; run the same command again to go on", 130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("--quiet", is_flag=True, help="Say nothing but results and errors.")
+@click.version_option(package_name="tokenmill")
+@click.pass_context
+def main(ctx: click.Context, debug: bool, quiet: bool) -> None:
+    """Turn raw documents in 119 languages into token shards for pre-training."""
+    ctx.obj = {"debug": debug, "quiet": quiet}
+    level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("tokenmill").setLevel(level)
+    logging.getLogger("workflows").setLevel(level)
+
+
+lake_option = click.option("--lake", default=DEFAULT_LAKE, show_default=True, help="A folder or an object-store URI.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@main.command()
+@click.argument("folder")
+@click.option("--out", default="plan.yaml", show_default=True, help="Where to write the plan.")
+def init(folder: str, out: str) -> None:
+    """Look at FOLDER and write a first plan for what lies there."""
+    from workflows.init import write_plan
+
+    for item in write_plan(folder, out):
+        click.echo(f"{item.reader:<12} {item.files:>8,} files  {item.bytes / 1e6:>10,.1f} MB  {item.path}")
+    click.echo(f"wrote {out}; run it with: tokenmill run {out}")
+
+
+@main.command()
+@click.argument("plan")
+@lake_option
+@click.option("--scale", type=float, help="Multiply all budgets, instead of the plan's `scale`.")
+@click.option("--until", help="Stop after this step.")
+@click.option("--ray-address", help="Join a Ray cluster instead of starting a local one.")
+@click.option("--num-cpus", type=click.IntRange(min=1), help="Cores of the local Ray.")
+@json_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    plan: str,
+    lake: str,
+    scale: float | None,
+    until: str | None,
+    ray_address: str | None,
+    num_cpus: int | None,
+    as_json: bool,
+) -> None:
+    """Run what is not done yet of PLAN, from raw files to shards."""
+    from workflows.plan import load_plan
+    from workflows.progress import Progress
+    from workflows.run import run as run_plan
+    from workflows.run import shortages, summary
+
+    layout = run_plan(
+        load_plan(plan, scale=scale),
+        lake,
+        until=until,
+        address=ray_address,
+        num_cpus=num_cpus,
+        progress=Progress(quiet=ctx.obj["quiet"]),
+    )
+    short = shortages(layout)
+    if as_json:
+        click.echo(json.dumps({"summary": summary(layout), "shortages": short}, indent=1))
+        return
+    for line in short:
+        click.echo(f"warning: {line}", err=True)
+    for line in _summary_lines(summary(layout), lake):
+        click.echo(line)
+
+
+@main.command()
+@lake_option
+@json_option
+def status(lake: str, as_json: bool) -> None:
+    """What is done, running, stale and failed; rows and tokens."""
+    from workflows.status import status as status_of
+
+    found = status_of(lake)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("step", "table", "name", "state"):
+        table.add_column(column)
+    for column in ("parts", "rows", "tokens"):
+        table.add_column(column, justify="right")
+    for line in found.lines:
+        numbers = ["" if n is None else f"{n:,}" for n in (line.units, line.rows, line.tokens)]
+        table.add_row(line.step, line.table, line.name, line.state, *numbers)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    if found.running:
+        click.echo(f"running: process {found.running['pid']} on {found.running['host'].split('/')[0]}")
+    if found.last and found.last["error"]:
+        click.echo(f"the last run failed: {found.last['error']}")
+    for path in found.stale:
+        click.echo(f"stale (not used by the current plan): {path}")
+
+
+@main.command()
+@lake_option
+@click.option("--deep", is_flag=True, help="Re-hash every file and add up the shards.")
+@json_option
+def audit(lake: str, deep: bool, as_json: bool) -> None:
+    """Add up the ledger again; exit 5 if anything does not balance."""
+    from workflows.audit import audit as audit_lake
+
+    result = audit_lake(lake, deep=deep)
+    if as_json:
+        click.echo(json.dumps(asdict(result), indent=1))
+    else:
+        click.echo(
+            f"{result.equations:,} equations, {result.files:,} files, {result.bytes / 1e6:,.1f} MB"
+            + (" (all hashed again)" if deep else "")
+        )
+    if result.problems:
+        shown = "\n".join(f"  {problem}" for problem in result.problems[:20])
+        more = f"\n  … and {len(result.problems) - 20:,} more" if len(result.problems) > 20 else ""
+        raise AuditError(f"{len(result.problems):,} do not hold:\n{shown}{more}")
+    if not as_json:
+        click.echo("everything balances")
+
+
+@main.command()
+@click.argument("shard")
+@click.option("--row", type=int, required=True, help="The sequence, from 0.")
+@click.option("--token", type=int, help="One token of it, from 0; without, every segment.")
+@json_option
+def trace(shard: str, row: int, token: int | None, as_json: bool) -> None:
+    """Where a sequence of SHARD came from, and why it was chosen."""
+    from workflows.trace import trace as trace_shard
+
+    segments = trace_shard(shard, row, token)
+    if as_json:
+        click.echo(json.dumps([asdict(s) for s in segments], indent=1, default=_hex, ensure_ascii=False))
+        return
+    for segment in segments:
+        _print_segment(segment)
+
+
+@main.command()
+@click.argument("path")
+@click.option("--head", default=5, show_default=True, type=click.IntRange(min=1), help="Rows to show.")
+@click.option("--decode", "decoded", is_flag=True, help="Decode input_ids to text.")
+@json_option
+def inspect(path: str, head: int, decoded: bool, as_json: bool) -> None:
+    """Look at a Parquet file or folder of a lake."""
+    import polars as pl
+
+    from workflows import inspect as look
+
+    frame = look.head(path, head)
+    if decoded:
+        for number, texts in enumerate(look.decode(frame)):
+            if as_json:
+                click.echo(json.dumps({"row": number, "segments": texts}, ensure_ascii=False))
+                continue
+            for segment, text in enumerate(texts):
+                click.secho(f"--- row {number}, segment {segment}", fg="cyan")
+                click.echo(text if len(text) <= look.MAX_TEXT else text[: look.MAX_TEXT] + " …")
+        return
+    if as_json:
+        click.echo(look.rows_as_json(frame))
+        return
+    with pl.Config(tbl_rows=head, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=-1):
+        click.echo(str(frame))
+
+
+@main.command()
+@lake_option
+@click.option("--out", help="Where to write the page; by default reports/report.html in the lake.")
+def report(lake: str, out: str | None) -> None:
+    """Write one self-contained HTML page about a lake."""
+    from workflows.report import write_report
+
+    click.echo(f"wrote {write_report(lake, out)}")
+
+
+@main.command()
+@click.argument("name", required=False)
+@json_option
+def languages(name: str | None, as_json: bool) -> None:
+    """The 119 languages, with what each part of the system can do for each."""
+    from workflows.abilities import abilities
+
+    rows = abilities(name)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("label", "name", "family", "identified", "words", "stop words", "thresholds"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(row.label, row.name, row.family, row.identified, row.words, row.stop_words, row.thresholds)
+    Console(width=None if sys.stdout.isatty() else 130).print(table)
+    if name is None:
+        named = sum(row.identified != "no" for row in rows)
+        click.echo(f"{len(LANGUAGES)} languages; lid.176 can name {named} of them")
+
+
+def _fail(ctx: click.Context, message: str, code: int) -> None:
+    if ctx.obj and ctx.obj.get("debug"):
+        log.exception("traceback")
+    click.echo(f"tokenmill: {message}", err=True)
+    ctx.exit(code)
+
+
+def _summary_lines(found: dict[str, Any], lake: str) -> list[str]:
+    lines = [
+        f"{found['records']:,} records = {found['documents']:,} documents + {found['failed']:,} failed "
+        f"+ {found['skipped']:,} skipped"
+    ]
+    for stage in found["stages"]:
+        lines.append(
+            f"stage {stage['name']:<14} {stage['sequences']:>9,} sequences of {stage['seq_len']:,}  "
+            f"{stage['tokens']:>14,} tokens  {100 * stage['utilisation']:.2f} % full  {stage['shards']}"
+        )
+    lines.append(f"look at it: tokenmill report --lake {lake}")
+    return lines
+
+
+def _print_segment(segment: Any) -> None:
+    document = segment.document
+    start, stop = segment.tokens
+    size = stop - start
+    click.secho(f"tokens {start} to {stop - 1}: document {segment.document_id.hex()}", fg="cyan")
+    click.echo(f"  record      {document['source']}: {document['locator']}")
+    click.echo(f"  segment     document tokens {segment.document_offset} to {segment.document_offset + size - 1}")
+    click.echo(f"  copy        {segment.copy + 1} of {segment.copies}")
+    click.echo(f"  selection   {json.dumps(segment.selection, ensure_ascii=False, default=_hex)}; split {segment.split}")
+    click.echo(f"  made by     {document['provenance']}; {document['metadata']}")
+    for parent in document["parent_ids"]:
+        click.echo(f"  parent      {parent.hex()}")
+    for name, values in segment.annotations.items():
+        shown = json.dumps(values, ensure_ascii=False, default=_hex)
+        click.echo(f"  {name:<11} {shown if len(shown) <= 300 else shown[:300] + ' …'}")
+    click.echo(f"  lies in     {segment.part} row {segment.row}")
+    click.echo(f"  bytes       {'equal to the document' if segment.matches else 'DIFFER from the document'}")
+    text = " ".join(segment.text.split())
+    click.echo(f"  text        {text if len(text) <= 200 else text[:200] + ' …'}")
+
+
+def _hex(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
