@@ -1,4 +1,4 @@
-"""Annotators: measurements of documents. The dict names what exists; none drops a row or decides."""
+"""Annotators: measurements of documents. The dict names them; none drops a row or decides."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What an annotator is: a step over tables of documents, and what decides its result.
 
-`step(config)` builds the step (and loads its assets, the only I/O it may do); the step maps a table with the
-columns of `corpus.document.DOCUMENTS` to a table of equally many rows, in the same order, whose first
-column is `id`. It measures: it never drops a row and applies no threshold.
+`step(config)` builds the step (and loads its assets, the only I/O it may do); the step maps a table
+with the columns of `corpus.document.DOCUMENTS` to a table of equally many rows, in the same order,
+whose first column is `id`. It measures: it never drops a row and applies no threshold.
 """
 
 from __future__ import annotations
@@ -28,13 +28,17 @@ def no_assets(config: Any) -> Mapping[str, str]:
 
 
 def segmenter(config: Any) -> Mapping[str, str]:
-    """For annotators that look at words: the dictionaries and the character tables that decide them."""
+    """For annotators that look at words: the dictionaries and the character tables that decide
+    them.
+    """
     return {"icu4py": metadata.version("icu4py"), "unicode": unicodedata.unidata_version}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Annotator:
-    """One entry of `ANNOTATORS`. `assets` names what else decides the result: file hashes, versions."""
+    """One entry of `ANNOTATORS`. `assets` names what else decides the result: file hashes,
+    versions.
+    """
 
     version: int
     config: type
@@ -49,7 +53,9 @@ def sidecar_schema(*columns: pa.Field) -> pa.Schema:
 
 
 def sidecar(documents: pa.Table, schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """The sidecar of these documents: their ids, and `columns` by name as the schema declares them."""
+    """The sidecar of these documents: their ids, and `columns` by name as the schema declares
+    them.
+    """
     arrays = {"id": documents.column("id"), **columns}
     assert arrays.keys() == set(schema.names), sorted(arrays.keys() ^ set(schema.names))
     return pa.table([_array(arrays[field.name], field.type) for field in schema], schema=schema)

@@ -1,8 +1,9 @@
 """What the rules of C4 find in a text, line by line, as counts for `annotators.statistics`.
 
-Raffel et al. 2020, https://jmlr.org/papers/v21/20-074.html, in the form of datatrove 0.10's C4QualityFilter
-with its defaults: lines of `str.splitlines`, citations removed, sentences counted on the lines it keeps.
-The filter drops a document with a lorem ipsum, a curly bracket, or fewer than five sentences.
+Raffel et al. 2020, https://jmlr.org/papers/v21/20-074.html, in the form of datatrove 0.10's
+C4QualityFilter with its defaults: lines of `str.splitlines`, citations removed, sentences counted
+on the lines it keeps. The filter drops a document with a lorem ipsum, a curly bracket, or fewer
+than five sentences.
 
 A line without a citation keeps its tokens; one that loses a citation is segmented again.
 """
@@ -167,8 +168,8 @@ def _ends_well(line: Bytes, start: int, end: int) -> bool:
         return False
     last = line[end - 1]
     if last == ord("."):
-        return end - start < 3 or line[end - 2] != ord(".") or line[end - 3] != ord(".")
-    return last == ord("?") or last == ord("!") or last == ord('"') or last == ord("'")
+        return bool(end - start < 3 or line[end - 2] != ord(".") or line[end - 3] != ord("."))
+    return bool(last == ord("?") or last == ord("!") or last == ord('"') or last == ord("'"))
 
 
 @compiled
@@ -221,7 +222,7 @@ def _line(data: Bytes, flags: ch.Flags, start: int, stop: int) -> tuple[int, int
 
 @compiled
 def _has_citation(data: Bytes, flags: ch.Flags, start: int, end: int) -> bool:
-    for i in range(start, end):
+    for i in range(start, end):  # noqa: SIM110 (numba has no any())
         if data[i] == _BRACKET and _citation(data, flags, i, end):
             return True
     return False
@@ -239,7 +240,7 @@ def _count(
     bounds: Counts,
     counts: Counts,
 ) -> tuple[Bytes, Offsets, Counts]:
-    """Fill `counts`; the lines to segment again, their offsets, and the text that each belongs to."""
+    """Fill `counts`; the lines to segment again, their offsets, the text that each is of."""
     brackets = 0
     for i in range(len(data)):
         brackets += data[i] == _BRACKET

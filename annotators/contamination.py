@@ -1,27 +1,31 @@
 """How much of any item of the evaluation sets a document repeats.
 
-`build_index` hashes the items of the evaluations; the annotator looks the document's n-grams up in it.
+`build_index` hashes the items of the evaluations; the annotator looks the document's n-grams up in
+it.
 
 | column | type | meaning |
 |---|---|---|
-| `contamination` | float32 | largest share, 0 to 1, of any one item's distinct n-grams that the document has |
+| `contamination` | float32 | largest share (0 to 1) of one item's n-grams that it has |
 | `contaminated_by` | list<string> | names of the evaluations with such an item, sorted |
-| `contamination_items` | list<struct<evaluation: string, item: int32, overlap: float32, ngrams: int32>> | |
+| `contamination_items` | list<struct> | evaluation, item, overlap (float32), ngrams (int32) |
 
-`contamination_items` are the `max_items` items of largest overlap; `item` counts from 0 in its evaluation,
-`ngrams` is how many of its n-grams were found. Nothing is null: no overlap is 0 and empty lists.
+`contamination_items` are the `max_items` items of largest overlap; `item` counts from 0 in its
+evaluation, `ngrams` is how many of its n-grams were found. Nothing is null: no overlap is 0 and
+empty lists.
 
-An n-gram is 13 words (tokens with a letter or number, in lower case), as GPT-3's (arXiv 2005.14165, appendix
-C). An item mostly in a script without spaces uses 24 characters of such scripts instead, everything else
-left out: dictionary segmentation depends on what stands around a quotation, characters do not, and 13
-words of Chinese or Japanese are about 24 characters. A shorter item is one n-gram as a whole, unless it
-has fewer than 5 words (8 characters), which any document may contain: `Index.skipped` lists these.
+An n-gram is 13 words (tokens with a letter or number, in lower case), as GPT-3's (arXiv 2005.14165,
+appendix C). An item mostly in a script without spaces uses 24 characters of such scripts instead,
+everything else left out: dictionary segmentation depends on what stands around a quotation,
+characters do not, and 13 words of Chinese or Japanese are about 24 characters. A shorter item is
+one n-gram as a whole, unless it has fewer than 5 words (8 characters), which any document may
+contain: `Index.skipped` lists these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +179,9 @@ def _mostly_dictionary(texts: pa.Table) -> npt.NDArray[np.bool_]:
 
 
 def _streams(texts: pa.Table) -> tuple[tuple[Hashes, Offsets], tuple[Hashes, Offsets]]:
-    """`(hashes, offsets)` of the words of scripts with spaces, and of the characters of the others."""
+    """`(hashes, offsets)` of the words of scripts with spaces, and of the characters of the
+    others.
+    """
     data, offsets = text_bytes(texts)
     text, local = data[offsets[0] : offsets[-1]], offsets - offsets[0]
     dictionary = (flags(text) & DICTIONARY) != 0
@@ -229,12 +235,9 @@ class Step:
         bounds = np.searchsorted(rows, np.arange(documents.num_rows + 1)).tolist()
         columns = {
             "contamination": largest,
-            "contaminated_by": [
-                self._names(items[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)
-            ],
+            "contaminated_by": [self._names(items[a:b]) for a, b in pairwise(bounds)],
             "contamination_items": [
-                self._entries(items[a:b], overlap[a:b], counts[a:b])
-                for a, b in zip(bounds, bounds[1:], strict=False)
+                self._entries(items[a:b], overlap[a:b], counts[a:b]) for a, b in pairwise(bounds)
             ],
         }
         return sidecar(documents, SCHEMA, columns)

@@ -3,7 +3,7 @@
 | column | type | meaning |
 |---|---|---|
 | `content_hash` | binary[16] | BLAKE2b-128 of the exact UTF-8 bytes |
-| `folded_hash` | binary[16] | the same of the folded text: lower case, without punctuation, white space collapsed |
+| `folded_hash` | binary[16] | of the text in lower case, no punctuation, single spaces |
 
 Folding keeps letters, marks, numbers and symbols (a program and its negation differ); a text of
 nothing but punctuation and white space folds to "", and has the hash of "". Never null.

@@ -3,11 +3,12 @@
 | column | type | meaning |
 |---|---|---|
 | `keep` | bool | the filter would keep the document; null where it raised an error |
-| `reason` | string | its reason for dropping, null where it gives none; `error: <type>` where it raised |
+| `reason` | string | why it would drop it, null if unsaid; `error: <type>` where it raised |
 
-The plan names the class and its arguments: `{filter: GopherQualityFilter, options: {min_doc_words: 20}}`.
-A filter sees `text`, `id` (hexadecimal) and `metadata` (the reader's). What it writes into the document is
-thrown away: a text that C4QualityFilter shortens stays as it was. English filters need the package spacy.
+The plan names the class and its arguments: `{filter: GopherQualityFilter, options: {min_doc_words:
+20}}`. A filter sees `text`, `id` (hexadecimal) and `metadata` (the reader's). What it writes into
+the document is thrown away: a text that C4QualityFilter shortens stays as it was. English filters
+need the package spacy.
 
 `annotators.statistics` measures what Gopher's, C4's and FineWeb's filters decide on, far faster.
 https://github.com/huggingface/datatrove
@@ -32,7 +33,7 @@ from annotators.annotator import sidecar, sidecar_schema
 VERSION = 1
 SCHEMA = sidecar_schema(pa.field("keep", pa.bool_()), pa.field("reason", pa.string()))
 
-# Decides by the order of documents, or takes a Python function: neither can be an annotation of a document.
+# One decides by the order of documents, one takes a Python function: neither annotates.
 REFUSED = frozenset({"SamplerFilter", "LambdaFilter"})
 
 # What a filter may raise on a text it was not written for. A missing package is no such error.

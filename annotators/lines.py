@@ -1,7 +1,8 @@
 """Counts over the characters and lines of a text, for `annotators.statistics`.
 
-One kernel over the bytes and their flags (`corpus.characters`). A line is what each filter of datatrove calls
-one: `str.splitlines` for Gopher's bullets and ellipses, `str.split("\\n")` for FineWeb.
+One kernel over the bytes and their flags (`corpus.characters`). A line is what each filter of
+datatrove calls one: `str.splitlines` for Gopher's bullets and ellipses, `str.split("\\n")` for
+FineWeb.
 """
 
 from __future__ import annotations

@@ -2,19 +2,20 @@
 
 | column | type | meaning |
 |---|---|---|
-| `signature` | fixed_size_list<uint32>[bands * rows] | minimum of each hash function over the shingles |
-| `bands` | list<uint64>[bands] | hash of the rows of each band; equal in one band makes a candidate pair |
+| `signature` | fixed_size_list<uint32>[bands * rows] | minima of the hash functions |
+| `bands` | list<uint64>[bands] | hash of each band's rows; one equal band makes a candidate |
 | `n_shingles` | int32 | distinct shingles |
 
 Shingles are the runs of `ngram` words (tokens with a letter or number, in lower case, from
-`corpus.segment`, so that they are words in every script). A document of fewer words is one shingle as a
-whole; one without any word counts its punctuation marks as words. `signature` and `bands` are null, and
-`n_shingles` is 0, only for a text of nothing but white space.
+`corpus.segment`, so that they are words in every script). A document of fewer words is one shingle
+as a whole; one without any word counts its punctuation marks as words. `signature` and `bands` are
+null, and `n_shingles` is 0, only for a text of nothing but white space.
 
 Two documents of Jaccard similarity s agree in a row with probability s, and meet in some band with
-1 - (1 - s^rows)^bands. Broder 1997, "On the resemblance and containment of documents"; the parameters
-(14 bands of 8 rows, 5-grams) are FineWeb's, arXiv 2406.17557. Hash functions are multiply-shift
-(Dietzfelbinger 1996) over mixed 64-bit shingle hashes: h(x) = (a x + b) >> 32 with odd a.
+1 - (1 - s^rows)^bands. Broder 1997, "On the resemblance and containment of documents"; the
+parameters (14 bands of 8 rows, 5-grams) are FineWeb's, arXiv 2406.17557. Hash functions are
+multiply-shift (Dietzfelbinger 1996) over mixed 64-bit shingle hashes: h(x) = (a x + b) >> 32 with
+odd a.
 """
 
 from __future__ import annotations
@@ -124,7 +125,9 @@ def _signatures(
 
 @compiled
 def _bands(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> Hashes:
-    """The hash of each band's rows; the band's number is part of it, so bands never meet each other."""
+    """The hash of each band's rows; the band's number is part of it, so bands never meet each
+    other.
+    """
     out = np.empty((len(signatures), bands), np.uint64)
     for d in range(len(signatures)):
         for band in range(bands):

@@ -1,8 +1,9 @@
 """Repeated lines, paragraphs and n-grams of a text, as counts for `annotators.statistics`.
 
-The measures of Rae et al., "Scaling Language Models" (Gopher), arXiv 2112.11446, table A1, as datatrove 0.10
-computes them. Elements are compared by 64-bit hashes in an open-addressing table that is as large as the
-document needs. Cost: nine passes over the words (one per n) and three over the bytes.
+The measures of Rae et al., "Scaling Language Models" (Gopher), arXiv 2112.11446, table A1, as
+datatrove 0.10 computes them. Elements are compared by 64-bit hashes in an open-addressing table
+that is as large as the document needs. Cost: nine passes over the words (one per n) and three over
+the bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ _BASE = 0x9E3779B97F4A7C15
 
 
 def repeated_lines(data: Bytes, flags: ch.Flags, offsets: Offsets) -> Counts:
-    """One row per text: elements, repeated elements and their characters, as the columns above say."""
+    """One row per text: elements, repeated elements and their characters, as the columns above
+    say.
+    """
     counts = np.zeros((len(offsets) - 1, LINE_COLUMNS), np.int64)
     _repeated_lines(data, flags, offsets, counts)
     return counts
@@ -228,7 +231,7 @@ def _top(
     seen: npt.NDArray[np.int32],
     mask: np.uint64,
 ) -> int:
-    """Length of the most frequent n-gram (the first of equals), spaces included, times its count."""
+    """Length of the most frequent n-gram (the first of equals) with spaces, times its count."""
     table[: mask + 1] = 0
     seen[: mask + 1] = 0
     power = _power(n)
@@ -241,7 +244,7 @@ def _top(
         best = max(best, seen[slot])
     for k in range(n_words - n + 1):
         if seen[_slot(table, mask, _gram(prefix, k, n, power))] == best:
-            return best * (chars[k + n] - chars[k] + n - 1)
+            return int(best * (chars[k + n] - chars[k] + n - 1))
     return 0
 
 

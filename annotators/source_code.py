@@ -5,10 +5,9 @@
 | `repository` | string | the repository, as the reader named it |
 | `path` | string | path in the repository; of a joined document, its first file |
 | `programming_language` | string | name of the language, lower case |
-| `licence` | string | SPDX name of the repository's licence |
 | `joined` | bool | the document is several files joined in dependency order |
 
-All five are null for a document that is not code, which is one whose metadata has neither a
+All four are null for a document that is not code, which is one whose metadata has neither a
 `programming_language` nor a `repository`.
 """
 
@@ -24,7 +23,7 @@ from annotators.annotator import Step, sidecar, sidecar_schema
 
 VERSION = 1
 
-NAMES = ("repository", "path", "programming_language", "licence")
+NAMES = ("repository", "path", "programming_language")
 SCHEMA = sidecar_schema(
     *(pa.field(name, pa.string()) for name in NAMES), pa.field("joined", pa.bool_())
 )

@@ -1,41 +1,42 @@
-"""The shape of a text: every number that the filters of Gopher, C4 and FineWeb cut on, and a few more.
+"""The shape of a text: every number that Gopher's, C4's and FineWeb's filters cut on.
 
-Measured only; thresholds live in the mixture (`corpus.languages.thresholds` has FineWeb-2's). Definitions
-are those of datatrove 0.10, so that a threshold gives its decisions. A token is what `corpus.segment`
-finds, a word is a token with a character outside datatrove's PUNCTUATION_SET, a character is a code point.
-A ratio whose denominator is 0 is null (no line, no word, an empty text).
+Measured only; thresholds live in the mixture (`corpus.languages.thresholds` has FineWeb-2's).
+Definitions are those of datatrove 0.10, so that a threshold gives its decisions. A token is what
+`corpus.segment` finds, a word is a token with a character outside datatrove's PUNCTUATION_SET, a
+character is a code point. A ratio whose denominator is 0 is null (no line, no word, an empty text).
 
 | column | unit | measure |
 |---|---|---|
 | `n_bytes`, `n_chars` | count | size of the text |
-| `n_tokens` | count | tokens of the segmenter, punctuation included; not a model's tokens |
+| `n_words_and_marks` | count | tokens of the segmenter, punctuation included |
 | `n_words` | count | Gopher: words |
 | `n_lines`, `n_paragraphs` | count | `str.splitlines`; blocks between blank lines |
 | `max_line_length` | characters | longest line |
 | `mean_word_length` | characters | Gopher: mean over words |
 | `hash_ratio`, `ellipsis_ratio` | per token | Gopher: `#`; `...` and `…` |
-| `bullet_line_ratio`, `ellipsis_line_ratio` | of lines | Gopher: begin with • or -; end with an ellipsis |
+| `bullet_line_ratio`, `ellipsis_line_ratio` | of lines | Gopher: bullets; end with an ellipsis |
 | `alpha_word_ratio` | of tokens | Gopher: have a letter |
 | `n_stop_words` | count | Gopher: how many of its 8 English stop words occur |
-| `stop_words` | uint8 per language | FineWeb-2: the same of each language's list, in order of `LANGUAGES` |
+| `stop_words` | uint8 per language | FineWeb-2: of each language's list, in `LANGUAGES`' order |
 | `dup_line_frac`, `dup_para_frac` | of lines, paragraphs | Gopher: have occurred before |
 | `dup_line_char_frac`, `dup_para_char_frac` | of characters | Gopher: in these |
 | `top_2_gram` … `top_4_gram` | of characters | Gopher: in the most frequent n-gram |
 | `dup_5_gram` … `dup_10_gram` | of characters | Gopher: in n-grams that have occurred before |
 | `line_punct_ratio` | of filled lines | FineWeb: end with a terminal mark |
 | `short_line_ratio` | of filled lines | FineWeb: at most 30 characters |
-| `char_dup_ratio` | of characters | FineWeb: in filled lines that have occurred before, newlines aside |
+| `char_dup_ratio` | of characters | FineWeb: in filled lines that have occurred before |
 | `new_line_ratio` | per token | FineWeb: newlines |
 | `c4_lines`, `c4_kept_lines` | count | C4: lines; lines that it would keep |
 | `c4_sentences` | count | C4: sentences in the lines that it would keep |
 | `c4_lorem_ipsum`, `c4_curly_bracket` | bool | C4: the page would be dropped for it |
-| `c4_javascript_lines`, `c4_policy_lines` | count | C4: lines dropped for the word, for cookies or terms |
-| `letter_ratio`, `digit_ratio`, `space_ratio` | of characters | letters, decimal digits, white space |
+| `c4_javascript_lines`, `c4_policy_lines` | count | C4: dropped for the word, for policies |
+| `letter_ratio`, `digit_ratio`, `space_ratio` | of characters | letters, digits, white space |
 | `upper_ratio` | of letters | upper case |
 | `url_ratio` | of characters | in tokens that are web addresses |
 
 Gopher: arXiv 2112.11446. C4: https://jmlr.org/papers/v21/20-074.html. FineWeb: arXiv 2406.17557.
-FineWeb-2: arXiv 2506.20920. C4's counts use the sentence ends of spaCy's sentencizer, as datatrove does.
+FineWeb-2: arXiv 2506.20920. C4's counts use the sentence ends of spaCy's sentencizer, as datatrove
+does.
 """
 
 from __future__ import annotations
@@ -70,7 +71,14 @@ _REPETITION = (
 SCHEMA = sidecar_schema(
     *(
         pa.field(name, _COUNT, nullable=False)
-        for name in ("n_bytes", "n_chars", "n_tokens", "n_words", "n_lines", "n_paragraphs")
+        for name in (
+            "n_bytes",
+            "n_chars",
+            "n_words_and_marks",
+            "n_words",
+            "n_lines",
+            "n_paragraphs",
+        )
     ),
     pa.field("max_line_length", _COUNT, nullable=False),
     *(
@@ -131,7 +139,7 @@ def _annotate(documents: pa.Table) -> pa.Table:
     data, offsets = text_bytes(documents)
     text, local = data[offsets[0] : offsets[-1]], offsets - offsets[0]
     flags = character_flags(text)
-    lengths = _lengths(text, local, found.offsets, found.starts, found.ends)
+    lengths = token_lengths(text, local, found.offsets, found.starts, found.ends)
     hashes = word_hashes(text, local, found, fold=False)
     line = dict(zip(lines.COUNTS, lines.line_counts(text, flags, local).T, strict=True))
     columns: Columns = {"n_bytes": np.diff(offsets), "n_chars": line["chars"]}
@@ -155,7 +163,7 @@ def _gopher_quality(line: Columns, found: Words, lengths: npt.NDArray[np.int32])
     visible_chars = _sums(np.where((found.kinds & VISIBLE) != 0, lengths, 0), found.offsets)
     tokens = np.diff(found.offsets)
     return {
-        "n_tokens": tokens,
+        "n_words_and_marks": tokens,
         "n_words": visible,
         "n_lines": line["lines"],
         "max_line_length": line["max_line"],
@@ -222,19 +230,22 @@ def _shares(line: Columns, url_chars: npt.NDArray[np.int64]) -> Columns:
 
 
 def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> pa.Array:
-    """part / whole; null where whole is 0. In double, so that 3 of 10 is not above a threshold of 0.3."""
+    """part / whole; null where whole is 0. In double, so that 3 of 10 is not above a threshold of
+    0.3.
+    """
     none = whole == 0
     return pa.array(part / np.where(none, 1, whole), _RATIO, mask=none)
 
 
 def _sums(values: npt.NDArray[Any], offsets: Offsets) -> npt.NDArray[np.int64]:
     """The sum over each document's tokens."""
-    totals = np.concatenate([np.zeros(1, np.int64), values.astype(np.int64)]).cumsum()
-    return totals[offsets[1:]] - totals[offsets[:-1]]
+    totals: npt.NDArray[np.int64] = np.append(np.int64(0), values.astype(np.int64).cumsum())
+    sums: npt.NDArray[np.int64] = totals[offsets[1:]] - totals[offsets[:-1]]
+    return sums
 
 
 @compiled
-def _lengths(
+def token_lengths(
     data: Bytes,
     offsets: Offsets,
     word_offsets: Offsets,
@@ -296,7 +307,9 @@ def _stop_words(hashes: Hashes, offsets: Offsets) -> Columns:
 
 @cache
 def _stop_word_table() -> tuple[Hashes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Sorted hashes of all stop words; the languages of the k-th are `owners[offsets[k]:offsets[k + 1]]`."""
+    """Sorted hashes of all stop words; the languages of the k-th are `owners[offsets[k]:offsets[k
+    + 1]]`.
+    """
     lists: dict[str, list[int]] = {}
     for index, label in enumerate(LANGUAGES):
         for word in stop_words(label):

@@ -1,11 +1,12 @@
 """What every code point is: one table of flags, and one pass that looks it up for a whole text.
 
-`flags(data)` decodes UTF-8 once and gives one uint32 per *byte*: the flags of the character that begins
-there, or `INSIDE` for the following bytes of a character. Kernels read these and never decode.
+`flags(data)` decodes UTF-8 once and gives one uint32 per *byte*: the flags of the character that
+begins there, or `INSIDE` for the following bytes of a character. Kernels read these and never
+decode.
 
 The classes are those of the measures that we follow: Python's `str` methods, datatrove 0.10's
-PUNCTUATION_SET and TERMINAL_PUNCTUATION (Unicode's Sentence_Terminal, in essence), and the character
-groups of spaCy's tokeniser. Categories are those of `unicodedata.unidata_version`.
+PUNCTUATION_SET and TERMINAL_PUNCTUATION (Unicode's Sentence_Terminal, in essence), and the
+character groups of spaCy's tokeniser. Categories are those of `unicodedata.unidata_version`.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ Flags = npt.NDArray[np.uint32]
 _SIZE = 0x110000
 _ASSIGNED = (range(0x32400), range(0xE0000, 0xE0200))  # the rest is unassigned or private use
 
-_QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"  # noqa: RUF001
-_POINTS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"  # noqa: RUF001
+_QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
+_POINTS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 _BREAKS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
 
 _TERMINAL = """
@@ -62,9 +63,10 @@ _TERMINAL = """
 17D4-17D6 17D9-17DA 1803 1809 1944-1945 1AA8-1AAB 1B5A-1B5B 1B5E-1B5F 1B7D-1B7E 1C3B-1C3C 1C7E-1C7F
 203C-203D 2047-2049 2E2E 2E3C 2E53-2E54 3002 A4FF A60E-A60F A6F3 A6F7 A876-A877 A8CE-A8CF A92F
 A9C8-A9C9 AA5D-AA5F AAF0-AAF1 ABEB FE52 FE56-FE57 FF01 FF0E FF1F FF61 10A56-10A57 10F55-10F59
-10F86-10F89 11047-11048 110BE-110C1 11141-11143 111C5-111C6 111CD 111DE-111DF 11238-11239 1123B-1123C
-112A9 1144B-1144C 115C2-115C3 115C9-115D7 11641-11642 1173C-1173E 11944 11946 11A42-11A43 11A9B-11A9C
-11C41-11C42 11EF7-11EF8 11F43-11F44 16A6E-16A6F 16AF5 16B37-16B38 16B44 16E98 1BC9F 1DA88
+10F86-10F89 11047-11048 110BE-110C1 11141-11143 111C5-111C6 111CD 111DE-111DF 11238-11239
+1123B-1123C 112A9 1144B-1144C 115C2-115C3 115C9-115D7 11641-11642 1173C-1173E 11944 11946
+11A42-11A43 11A9B-11A9C 11C41-11C42 11EF7-11EF8 11F43-11F44 16A6E-16A6F 16AF5 16B37-16B38 16B44
+16E98 1BC9F 1DA88
 """
 _SYMBOLS = """
 0-8 B-1F 21-2F 3A-40 5B-60 7B-9F AB B4 BB 2013-2014 2019 201C-201E 2026 2236 2501 25BA 3001-3002
@@ -88,9 +90,9 @@ def table() -> Flags:
     _mark(flags, map(ord, _BREAKS), LINE_END)
     _mark(flags, map(ord, _QUOTES), QUOTE | PREFIX | SUFFIX | BEFORE_STOP)
     _mark(flags, map(ord, _POINTS), PREFIX | SUFFIX | BEFORE_STOP)
-    _mark(flags, map(ord, "§%=—–"), PREFIX)  # noqa: RUF001
-    _mark(flags, map(ord, "—–"), SUFFIX)  # noqa: RUF001
-    _mark(flags, map(ord, "-–—~"), HYPHEN)  # noqa: RUF001
+    _mark(flags, map(ord, "§%=—–"), PREFIX)
+    _mark(flags, map(ord, "—–"), SUFFIX)
+    _mark(flags, map(ord, "-–—~"), HYPHEN)
     _mark(flags, map(ord, "%²-+|"), BEFORE_STOP)
     _mark(flags, [*map(ord, "$£€¥฿﷼"), *range(0x20A0, 0x20C0)], CURRENCY | PREFIX)
     _mark(flags, range(0x30, 0x3A), ASCII_DIGIT | BEFORE_STOP)

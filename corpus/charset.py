@@ -31,9 +31,9 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
-    for name in (declared, detect_encoding(_legacy_part(data)), "windows-1252"):
-        if name is not None and (text := _decode_as(data, name)) is not None:
-            return text, name
+    for candidate in (declared, detect_encoding(_legacy_part(data)), "windows-1252"):
+        if candidate is not None and (text := _decode_as(data, candidate)) is not None:
+            return text, candidate
     raise AssertionError("windows-1252 with replacement decodes all bytes")
 
 

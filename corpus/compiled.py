@@ -1,7 +1,8 @@
 """The one decorator of our numba kernels: compiled on first use, cached on disk, without the GIL.
 
-A cached kernel is keyed by its own file only, so a kernel calls no kernel of another module: modules
-hand each other arrays. (A caller would otherwise keep running the old code of what it calls.)
+A cached kernel is keyed by its own file only, so a kernel calls no kernel of another module:
+modules hand each other arrays. (A caller would otherwise keep running the old code of what it
+calls.)
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Chunks of English text that the general rules of the segmenter would cut wrongly.
 
-`SPECIAL` gives the parts of each: contractions with and without their apostrophe (`don't`, `dont`, `they've`),
-times of day (`10am`), abbreviations that keep their full stop (`Mr.`, `a.m.`), emoticons. The choice of what
-is split, and where, is that of spaCy's English tokeniser (https://spacy.io/usage/linguistic-features), which
-datatrove's English filters use; apostrophes are ' or U+2019. A chunk of another language seldom meets an entry.
+`SPECIAL` gives the parts of each: contractions with and without their apostrophe (`don't`, `dont`,
+`they've`), times of day (`10am`), abbreviations that keep their full stop (`Mr.`, `a.m.`),
+emoticons. The choice of what is split, and where, is that of spaCy's English tokeniser
+(https://spacy.io/usage/linguistic-features), which datatrove's English filters use; apostrophes are
+' or U+2019. A chunk of another language seldom meets an entry.
 
 `UNITS` are split off behind a digit, in any language: `5km`, `20%`.
 """
@@ -14,41 +15,58 @@ from functools import cache
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 
+
+def _listed(words: str) -> list[str]:
+    return words.split()
+
+
 UNITS = frozenset(
+    _listed(
+        """
+    km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s
+    km/h kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см
+    см² см³ мм мм² мм³ нм кг г мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб كم
+    كم² كم³ م م² م³ سم سم² سم³ مم مم² مم³ غرام جرام جم كغ ملغ كوب اكواب
     """
-    km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h
-    kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм
-    мм² мм³ нм кг г мг м/с км/ч кПа Па мбар Кб КБ кб Мб МБ мб Гб ГБ гб Тб ТБ тб كم كم² كم³ م م² م³ سم
-    سم² سم³ مم مم² مم³ غرام جرام جم كغ ملغ كوب اكواب
-    """.split()
+    )
 )
 
-_WHOLE = """
-'S 's \u2018S \u2018s and/or w/o 're 'Cause 'cause 'cos 'Cos 'coz 'Coz 'cuz 'Cuz 'bout ma'am Ma'am o'clock
-O'clock 'em 'll 'nuff 'd Adm. Bros. Co. co. Corp. D.C. Dr. E.G. E.g. e.g. I.E. I.e. i.e. Gen. Gov. Inc. Jr.
-Ltd. Md. Messrs. Mo. Mont. Mr. Mrs. Ms. Ph.D. Prof. Rep. Rev. Sen. St. vs. v.s. Mt. Ak. Ala. Apr. Ariz.
-Ark. Aug. Calif. Colo. Conn. Dec. Del. Feb. Fla. Ga. Ia. Id. Ill. Ind. Jan. Jul. Jun. Kan. Kans. Ky. La.
-Mar. Mass. Mich. Minn. Miss. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. S.C.
-Sep. Sept. Tenn. Va. Wash. Wis. a.m. p.m. C++ ä. ö. ü.
-' '' — em ll nuff \\n \\t \\")
-(-8 (-: (-; (-_-) (._.) (: (; (= (>_<) (^_^) (o: (*_*) )-: ): -_- -__- ._. 0.0 0.o 0_0 0_o 8) 8-) 8-D 8D
-:'( :') :'-( :'-) :( :(( :((( :() :) :)) :))) :* :-( :-(( :-((( :-) :-)) :-))) :-* :-/ :-0 :-3 :-> :-] :-D
-:-O :-o :-P :-p :-X :-x :-| :-} :/ :0 :1 :3 :> :] :D :O :o :o) :P :p :X :x :| :} ;) ;-) ;-D ;_; ;D <.< </3
-<3 <33 <333 <space> =( =) =/ =3 =[ =] =D =| >.< >.> >:( >:o @_@ [-: [: [= ]= ^_^ ^__^ ^___^ O.O O.o O_O O_o
-o.0 o.O o.o o_0 o_O o_o V.V v.v V_V v_v xD XD xDD XDD
-""".split()
+_WHOLE = _listed(
+    """
+    'S 's ‘S ‘s and/or w/o 're 'Cause 'cause 'cos 'Cos 'coz 'Coz 'cuz 'Cuz 'bout ma'am Ma'am
+    o'clock O'clock 'em 'll 'nuff 'd Adm. Bros. Co. co. Corp. D.C. Dr. E.G. E.g. e.g. I.E. I.e.
+    i.e. Gen. Gov. Inc. Jr. Ltd. Md. Messrs. Mo. Mont. Mr. Mrs. Ms. Ph.D. Prof. Rep. Rev. Sen.
+    St. vs. v.s. Mt. Ak. Ala. Apr. Ariz. Ark. Aug. Calif. Colo. Conn. Dec. Del. Feb. Fla. Ga.
+    Ia. Id. Ill. Ind. Jan. Jul. Jun. Kan. Kans. Ky. La. Mar. Mass. Mich. Minn. Miss. N.C. N.D.
+    N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. S.C. Sep. Sept. Tenn. Va. Wash.
+    Wis. a.m. p.m. C++ ä. ö. ü. ' '' — em ll nuff \\n \\t \\") (-8 (-: (-; (-_-) (._.) (: (; (=
+    (>_<) (^_^) (o: (*_*) )-: ): -_- -__- ._. 0.0 0.o 0_0 0_o 8) 8-) 8-D 8D :'( :') :'-( :'-) :(
+    :(( :((( :() :) :)) :))) :* :-( :-(( :-((( :-) :-)) :-))) :-* :-/ :-0 :-3 :-> :-] :-D :-O
+    :-o :-P :-p :-X :-x :-| :-} :/ :0 :1 :3 :> :] :D :O :o :o) :P :p :X :x :| :} ;) ;-) ;-D ;_;
+    ;D <.< </3 <3 <33 <333 <space> =( =) =/ =3 =[ =] =D =| >.< >.> >:( >:o @_@ [-: [: [= ]= ^_^
+    ^__^ ^___^ O.O O.o O_O O_o o.0 o.O o.o o_0 o_O o_o V.V v.v V_V v_v xD XD xDD XDD
+    """
+)
 
-_DROPPED_G = "doin goin nothin nuthin ol somethin havin lovin".split()
-_PRONOUNS = "i you he she it we they".split()
-_THESE = "this that these those there".split()
-_QUESTIONS = "who what when where why how".split()
-_MODALS = "could might must should would".split()
-_NEGATED = (
-    "ai are ca could did do does had has have is may might must need ought sha should was were wo would dare"
-).split()
-_NOT_HAVE = "ca could did do does had may might must need ought sha should wo would".split()
-_REAL_WORDS = frozenset(  # what a contraction without its apostrophe also spells
-    "Ill ill Its its Hell hell Shell shell Shed shed were Were Well well Whore whore".split()
+_DROPPED_G = _listed("doin goin nothin nuthin ol somethin havin lovin")
+_PRONOUNS = _listed("i you he she it we they")
+_THESE = _listed("this that these those there")
+_QUESTIONS = _listed("who what when where why how")
+_MODALS = _listed("could might must should would")
+_NEGATED = _listed(
+    """
+    ai are ca could did do does had has have is may might must need ought sha should was were wo
+    would dare
+    """
+)
+_NOT_HAVE = _listed("ca could did do does had may might must need ought sha should wo would")
+# What a contraction without its apostrophe also spells.
+_REAL_WORDS = frozenset(
+    _listed(
+        """
+    Ill ill Its its Hell hell Shell shell Shed shed were Were Well well Whore whore
+    """
+    )
 )
 
 

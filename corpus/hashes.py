@@ -1,7 +1,7 @@
 """64-bit hashes of words, and of the sequences that they form.
 
-`word_hashes` can fold case code point by code point (`corpus.characters.lower_table`), so that `The` and
-`the` are one word; `n_gram_hashes` hashes every run of n words inside each document.
+`word_hashes` can fold case code point by code point (`corpus.characters.lower_table`), so that
+`The` and `the` are one word; `n_gram_hashes` hashes every run of n words inside each document.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def word_hashes(data: Bytes, offsets: Offsets, words: Words, *, fold: bool) -> H
 
 
 def n_gram_hashes(hashes: Hashes, offsets: Offsets, n: int) -> tuple[Hashes, Offsets]:
-    """`(hashes, offsets)` of each document's n-grams; a document of 1 to n - 1 words is one n-gram."""
+    """`(hashes, offsets)` of each document's n-grams; a document of 1 to n - 1 words is one
+    n-gram.
+    """
     return _n_grams(hashes, offsets, n)
 
 

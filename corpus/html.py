@@ -11,6 +11,8 @@ must not occur, 410 pages):
 | the same, `favor_recall` | 0.966 | 0.913 | 60 |
 | resiliparse 2.0.1, main content, no comments, no links | 0.942 | 0.851 | 300 |
 
+Where trafilatura finds nothing, resiliparse's main content is taken.
+
 All functions parse in this process: call them through `corpus.limits.Guarded`. `page_text` gives
 all text of a page that has nothing around its content, where `main_text` may take a heading or a
 list for a menu; `xml_text` gives the text of an XML document that is all content (help pages,
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,16 +43,26 @@ _LANGUAGE = re.compile(
     r"""<html\b[^>]{0,2000}?\slang\s*=\s*["']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)""",
     re.IGNORECASE,
 )
+_LANGUAGE_HEAD = 20000  # characters
+_ELEMENT = re.compile(r"<(?:html|body)\b", re.IGNORECASE)
+_DATES = {"original_date": True, "extensive_search": True, "max_date": "2035-12-31"}  # no clock
+_MAIN: Mapping[str, Any] = {
+    "main_content": True,
+    "preserve_formatting": True,
+    "alt_texts": False,
+    "comments": False,
+    "links": False,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class MainText:
-    """What a page says. `text` is "" when there is none; the rest is None when the page does not
-    say."""
+    """What a page says. `text` is "" when there is none; None stands for what it does not say."""
 
     text: str
     title: str | None
     date: str | None  # ISO 8601
+    provenance: str  # the extractor that found the text
     language: str | None  # as declared: BCP 47
     charset: str
 
@@ -58,28 +70,50 @@ class MainText:
 def main_text(html: bytes, url: str | None = None, charset: str | None = None) -> MainText:
     """The main text of a page. `charset` is what the transport declared, if it did."""
     page, used = decode(html, charset or declared_charset(html))
-    found = _extracted(page, url) if page.strip() else None
-    language = _LANGUAGE.search(page[:20000])
+    found = _extracted(page, url)
+    text, provenance = (found.text or "") if found else "", PROVENANCE
+    if not text.strip():
+        text, provenance = extract_plain_text(page, **_MAIN), PAGE_PROVENANCE
     return MainText(
-        text=(found.text or "") if found else "",
+        text=text,
         title=(found.title or None) if found else None,
         date=(found.date or None) if found else None,
-        language=language[1] if language else None,
+        provenance=provenance,
+        language=_declared_language(page),
         charset=used,
     )
 
 
 def _extracted(page: str, url: str | None) -> Any:
-    return trafilatura.bare_extraction(page, url=url, include_comments=False, with_metadata=True)
+    if not page.strip():
+        return None
+    if not _ELEMENT.search(page):  # a fragment, which trafilatura takes for no HTML
+        page = f"<html><body>{page}</body></html>"
+    return trafilatura.bare_extraction(
+        page,
+        url=url,
+        include_comments=False,
+        with_metadata=True,
+        date_extraction_params=dict(_DATES),
+    )
+
+
+def _declared_language(page: str) -> str | None:
+    found = _LANGUAGE.search(page[:_LANGUAGE_HEAD])
+    return found[1] if found else None
 
 
 def page_text(html: bytes, url: str | None = None, charset: str | None = None) -> MainText:
-    """The whole text of a page that is all content. `title` and `date` are None."""
+    """The whole text of a page that is all content; `title` and `date` are None."""
     page, used = decode(html, charset or declared_charset(html))
-    language = _LANGUAGE.search(page[:20000])
     text = extract_plain_text(page, preserve_formatting=True, alt_texts=False, form_fields=False)
     return MainText(
-        text=text, title=None, date=None, language=language[1] if language else None, charset=used
+        text=text,
+        title=None,
+        date=None,
+        provenance=PAGE_PROVENANCE,
+        language=_declared_language(page),
+        charset=used,
     )
 
 
@@ -120,12 +154,17 @@ def _paragraphs(root: etree._Element, ignore: frozenset[str]) -> Iterator[str]:
 
 
 def _all_text(element: etree._Element, ignore: frozenset[str]) -> str:
-    parts = []
-    for event, node in etree.iterwalk(element, events=("start", "end", "comment", "pi")):
-        if event == "start":
-            if etree.QName(node).localname in ignore:
-                continue
+    parts = [element.text or ""]
+    pending: list[etree._Element | str] = list(
+        reversed(element)
+    )  # elements, whose text is to come, and tails
+    while pending:
+        node = pending.pop()
+        if isinstance(node, str):
+            parts.append(node)
+            continue
+        pending.append(node.tail or "")
+        if isinstance(node.tag, str) and etree.QName(node).localname not in ignore:
             parts.append(node.text or "")
-        elif node is not element:
-            parts.append(node.tail or "")
+            pending.extend(reversed(node))
     return "".join(parts)

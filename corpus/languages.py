@@ -1,9 +1,9 @@
 """The 119 languages and dialects: their names, codes and what the parts of the system know of each.
 
 The tables are facts from `corpus/data/`: `languages.csv` (the list of the Qwen3 report, arXiv
-2505.09388, with the codes of other systems), `fineweb2_thresholds.csv` and `fineweb2_stopwords.json`
-(huggingface/fineweb-2, Apache-2.0). A language is known by its label, `eng_Latn`: ISO 639-3 code and
-ISO 15924 script.
+2505.09388, with the codes of other systems), `fineweb2_thresholds.csv` and
+`fineweb2_stopwords.json` (huggingface/fineweb-2, Apache-2.0). A language is known by its label,
+`eng_Latn`: ISO 639-3 code and ISO 15924 script.
 
 `lid176_status` says what the language identifier lid.176 can name:
 
@@ -29,7 +29,7 @@ DATA = resources.files("corpus") / "data"
 # Written without spaces between words: ICU's dictionaries find the words.
 DICTIONARY_SCRIPTS = frozenset({"Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "Mymr"})
 
-# Chinese has one code in lid.176; the script of the text decides. Unmarked Han is read as simplified.
+# Chinese has one code in lid.176; the text's script decides. Unmarked Han is read as simplified.
 UNMARKED_SCRIPTS = {"Hani": "Hans"}
 
 
@@ -57,8 +57,8 @@ class Thresholds:
     """Where FineWeb-2's filters cut for one language; the defaults are FineWeb's, tuned on English.
 
     A document is dropped when a fraction is above its threshold, or when `language_score`,
-    `line_punct_thr`, `max_non_alpha_words_ratio` (which, despite its name, is the least share of words
-    with a letter) or `min_avg_word_length` is below it.
+    `line_punct_thr`, `max_non_alpha_words_ratio` (which, despite its name, is the least share of
+    words with a letter) or `min_avg_word_length` is below it.
     """
 
     language_score: float = 0.65
@@ -121,8 +121,8 @@ LANGUAGES: dict[str, Language] = _languages()
 def _names() -> dict[str, str]:
     """Every name a user may type, in lower case, and the label that it means.
 
-    A label beats a BCP 47 tag, which beats an ISO 639-3 code, which beats other systems' codes; what
-    several of the 119 share (`zho`) means the first of them.
+    A label beats a BCP 47 tag, which beats an ISO 639-3 code, which beats other systems' codes;
+    what several of the 119 share (`zho`) means the first of them.
     """
     names = {_folded(label): label for label in LANGUAGES}
     kinds = ("bcp47", "iso639_3", "name", "fineweb2_config", "glotlid_label", "lid176_code")
@@ -145,13 +145,15 @@ def language(name: str) -> Language:
         near = difflib.get_close_matches(_folded(name), names, n=1, cutoff=0.0)
         raise ValueError(
             f"language {name!r} is not one of the 119; the nearest known name is "
-            f"{names[near[0]]!r} ({LANGUAGES[names[near[0]]].name}); `tokenmill languages` lists all"
+            f"{names[near[0]]!r} ({LANGUAGES[names[near[0]]].name}); see `tokenmill languages`"
         )
     return LANGUAGES[label]
 
 
 def thresholds(label: str) -> Thresholds:
-    """FineWeb-2's thresholds for this language; FineWeb's own for English, the only one without a row."""
+    """FineWeb-2's thresholds for this language; FineWeb's own for English, the only one without a
+    row.
+    """
     return _thresholds().get(language(label).label, Thresholds())
 
 
@@ -186,7 +188,9 @@ def _stop_words() -> dict[str, tuple[str, ...]]:
 
 @cache
 def lid176_candidates(code: str) -> tuple[Language, ...]:
-    """Which of the 119 lid.176 may mean by this code: none, one, or several that the script separates."""
+    """Which of the 119 lid.176 may mean by this code: none, one, or several that the script
+    separates.
+    """
     return tuple(
         entry
         for entry in LANGUAGES.values()
@@ -195,7 +199,7 @@ def lid176_candidates(code: str) -> tuple[Language, ...]:
 
 
 def lid176_label(code: str, script: str) -> str | None:
-    """The label that lid.176's `code` means in a text of this script; null where it is not of the 119.
+    """The label that lid.176's `code` means in a text of this script; null if not of the 119.
 
     A known code in another script (Serbian in Latin letters) is not one of the 119 either.
     """

@@ -66,7 +66,7 @@ class Limits:
                 raise ValueError(f"limits.{name} is {getattr(self, name)}: give a number above 0")
 
 
-class LimitExceeded(Exception):
+class LimitExceeded(Exception):  # noqa: N818
     """The call cost too much, or killed its process."""
 
     def __init__(self, reason: LimitReason, detail: str) -> None:
@@ -82,7 +82,7 @@ class GuardedError(Exception):
         self.reason, self.detail = reason, detail
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818
     """Raised by a guarded function that knows why its input cannot be read (`encrypted`, ...)."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -168,7 +168,8 @@ class _Child:
 
     def call(self, args: tuple[Any, ...]) -> tuple[str, Any]:
         """Send one call and wait for its outcome."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
             _send(self._process.stdin, args)
             return _receive(self._process.stdout)  # type: ignore[no-any-return]
@@ -250,7 +251,7 @@ def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
         return pickle.dumps(("error", (error.reason, error.detail[:500])))
     except (NameError, ImportError) as error:  # never the input's fault
         return pickle.dumps(("bug", f"{type(error).__name__}: {error}"))
-    except Exception as error:  # the one place where a record becomes a dead letter
+    except Exception as error:  # noqa: BLE001  the one place where a record becomes a dead letter
         return pickle.dumps(("error", ("parse", f"{type(error).__name__}: {error}"[:500])))
 
 

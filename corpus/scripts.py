@@ -1,9 +1,10 @@
 """Which script a text is written in, by counting code points.
 
-Scripts have their ISO 15924 names. Characters of no one script (digits, punctuation, marks that several
-share) are not counted. Three names stand for more than one Unicode script, as in the labels of the 119:
-`Jpan` is kana with any Han beside it; `Hans` and `Hant` are Han text whose telling characters (those that
-GB 2312 has and Big5 has not, or the reverse) are mostly of that kind, and `Hani` is Han text without any.
+Scripts have their ISO 15924 names. Characters of no one script (digits, punctuation, marks that
+several share) are not counted. Three names stand for more than one Unicode script, as in the labels
+of the 119: `Jpan` is kana with any Han beside it; `Hans` and `Hant` are Han text whose telling
+characters (those that GB 2312 has and Big5 has not, or the reverse) are mostly of that kind, and
+`Hani` is Han text without any.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def resolve(counts: Counts) -> Counts:
 
 
 def dominant(resolved: Counts) -> list[str | None]:
-    """The most frequent script of each text, null where no character has one; ties by SCRIPTS' order."""
+    """The most frequent script of each text, null where no character has one; ties by SCRIPTS'
+    order.
+    """
     best = resolved.argmax(axis=1) if len(resolved) else np.zeros(0, np.int64)
     return [
         SCRIPTS[index] if resolved[row, index] else None for row, index in enumerate(best.tolist())

@@ -1,10 +1,11 @@
 """Words: every document of a table is cut into tokens in one pass.
 
-Scripts written with spaces are cut by one kernel over the UTF-8 bytes that follows the rules of spaCy's
-blank English tokeniser (white space; special chunks; affixes stripped from both ends; web addresses whole;
-infixes), because datatrove's English filters count its tokens. Where spaCy lists the letters of some
-alphabets, every alphabet counts here, so one rule set serves all languages. Runs of Han, kana, Thai, Lao,
-Khmer and Myanmar go to ICU's dictionaries (https://unicode-org.github.io/icu/userguide/boundaryanalysis/).
+Scripts written with spaces are cut by one kernel over the UTF-8 bytes that follows the rules of
+spaCy's blank English tokeniser (white space; special chunks; affixes stripped from both ends; web
+addresses whole; infixes), because datatrove's English filters count its tokens. Where spaCy lists
+the letters of some alphabets, every alphabet counts here, so one rule set serves all languages.
+Runs of Han, kana, Thai, Lao, Khmer and Myanmar go to ICU's dictionaries
+(https://unicode-org.github.io/icu/userguide/boundaryanalysis/).
 
 Punctuation marks are tokens too; `kinds` tells what a token is, a sum of these bits:
 
@@ -12,7 +13,7 @@ Punctuation marks are tokens too; `kinds` tells what a token is, a sum of these 
 |---|---|
 | `WORD` 1 | has a letter, mark or number |
 | `ALPHA` 2 | has a letter (`str.isalpha`) |
-| `VISIBLE` 4 | has a character outside datatrove's PUNCTUATION_SET: what Gopher's filters call a word |
+| `VISIBLE` 4 | has a character outside datatrove's PUNCTUATION_SET: a word to Gopher |
 | `PUNCTUATION` 8 | all of category P |
 | `TERMINAL` 16 | a single mark that ends a sentence |
 
@@ -20,8 +21,8 @@ Punctuation marks are tokens too; `kinds` tells what a token is, a sum of these 
 
 | column | type | meaning |
 |---|---|---|
-| `word_starts`, `word_ends` | list<int32> | byte offsets of each token in the document's UTF-8 text |
-| `word_kinds` | list<uint8> | the bits above |
+| `word_starts`, `word_ends` | large_list<int32> | byte offsets of each token in the UTF-8 text |
+| `word_kinds` | large_list<uint8> | the bits above |
 """
 
 from __future__ import annotations
@@ -174,7 +175,9 @@ def _cut_runs(
 def _icu_words(
     text: Bytes, starts: Offsets, ends: Offsets
 ) -> tuple[Offsets, Offsets, npt.NDArray[np.int64]]:
-    """`(starts, ends, words per run)` of the runs' words. Runs are sent many at a time, a line each."""
+    """`(starts, ends, words per run)` of the runs' words. Runs are sent many at a time, a line
+    each.
+    """
     pieces = [_icu_lines(text, starts[lo:hi], ends[lo:hi]) for lo, hi in _groups(ends - starts)]
     return (
         np.concatenate([piece[0] for piece in pieces]),

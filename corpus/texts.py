@@ -1,7 +1,7 @@
 """The text column as numpy arrays, without a copy where Arrow allows it.
 
-`data[offsets[i] : offsets[i + 1]]` are the UTF-8 bytes of document i. A sliced or chunked column gives the
-same arrays as a whole one, up to the origin of `offsets`.
+`data[offsets[i] : offsets[i + 1]]` are the UTF-8 bytes of document i. A sliced or chunked column
+gives the same arrays as a whole one, up to the origin of `offsets`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Offsets: TypeAlias = npt.NDArray[np.int64]
 
 
 def text_bytes(table: pa.Table) -> tuple[Bytes, Offsets]:
-    """`(data, offsets)` of the column `text`; offsets has one more entry than the table has rows."""
+    """`(data, offsets)` of the column `text`; offsets has one entry more than there are rows."""
     return string_bytes(table.column("text"))
 
 

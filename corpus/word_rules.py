@@ -1,10 +1,10 @@
 """The rules by which words are found in scripts written with spaces, as kernels over UTF-8 bytes.
 
-They follow spaCy's tokeniser (https://spacy.io/usage/linguistic-features#how-tokenizer-works): a chunk between
-white space is looked up among the special ones (`corpus.english`), loses one affix at each end and is
-looked up again, until nothing splits off; what is left is a web address, or is cut at its infixes. At last
-neighbours that together spell a special chunk, such as a smiley, become one again. Every step is bounded,
-so the cost is linear in the text, whatever the text.
+They follow spaCy's tokeniser (https://spacy.io/usage/linguistic-features#how-tokenizer-works): a
+chunk between white space is looked up among the special ones (`corpus.english`), loses one affix at
+each end and is looked up again, until nothing splits off; what is left is a web address, or is cut
+at its infixes. At last neighbours that together spell a special chunk, such as a smiley, become one
+again. Every step is bounded, so the cost is linear in the text, whatever the text.
 """
 
 from __future__ import annotations
@@ -81,9 +81,14 @@ def _find(keys: npt.NDArray[np.uint64], data: Bytes, start: int, end: int) -> in
     slot = key & mask
     while keys[slot] != 0:
         if keys[slot] == key:
-            return np.int64(slot)
+            return int(np.int64(slot))
         slot = (slot + np.uint64(1)) & mask
     return -1
+
+
+@compiled
+def _is_special(keys: npt.NDArray[np.uint64], data: Bytes, start: int, end: int) -> bool:
+    return start < end <= start + _LONGEST_SPECIAL and _find(keys, data, start, end) >= 0
 
 
 @compiled
@@ -280,9 +285,10 @@ def _infix(data: Bytes, flags: ch.Flags, start: int, i: int, end: int) -> int:
         return 0
     before = flags[_back(flags, i)]
     follows = flags[after]
-    if byte == ord("+") or byte == ord("-") or byte == ord("*") or byte == ord("^"):
-        if before & _ASCII_DIGIT and (follows & _ASCII_DIGIT or data[after] == ord("-")):
-            return 1
+    operator = byte == ord("+") or byte == ord("-") or byte == ord("*") or byte == ord("^")
+    number = follows & _ASCII_DIGIT or data[after] == ord("-")
+    if operator and before & _ASCII_DIGIT and number:
+        return 1
     if byte == _DOT:
         ok = before & (_CASE_LOWER | _QUOTE) and follows & (_CASE_UPPER | _QUOTE)
         return 1 if ok else 0
@@ -392,15 +398,13 @@ def _chunk(
                 start = end
                 break
         prefix = _prefix(data, flags, start, end)
-        if prefix and end - start - prefix <= _LONGEST_SPECIAL and start + prefix < end:
-            if _find(keys, data, start + prefix, end) >= 0:
-                n = _emit(starts, ends, n, start, start + prefix)
-                start += prefix
-                continue
+        if prefix and _is_special(keys, data, start + prefix, end):
+            n = _emit(starts, ends, n, start, start + prefix)
+            start += prefix
+            continue
         suffix = _suffix(data, flags, start + prefix, end, units, has_digit)
-        if suffix and end - start - suffix <= _LONGEST_SPECIAL and end - suffix > start:
-            if _find(keys, data, start, end - suffix) >= 0:
-                prefix = 0
+        if suffix and _is_special(keys, data, start, end - suffix):
+            prefix = 0
         if prefix == 0 and suffix == 0:
             break
         if prefix:
@@ -429,7 +433,9 @@ def _merge(
     keys: npt.NDArray[np.uint64],
     cuts: npt.NDArray[np.int8],
 ) -> int:
-    """Neighbours that together are a special chunk become its parts, the longest first from the left."""
+    """Neighbours that together are a special chunk become its parts, the longest first from the
+    left.
+    """
     i, out = first, first
     while i < n:
         start, end, slot, last = starts[i], ends[i], -1, i

@@ -2,8 +2,8 @@
 
 Two things are put under DIR:
 
-- `docs/<package>/…`: the reStructuredText and Markdown documents of pinned source distributions. Each
-  archive is found and fetched with pip's own finder and session, so whatever index, proxy,
+- `docs/<package>/…`: the reStructuredText and Markdown documents of pinned source distributions.
+  Each archive is found and fetched with pip's own finder and session, so whatever index, proxy,
   certificate or find-links folder pip is configured with is used here too; nothing is built or
   installed, and an archive is refused unless its SHA-256 is the one in `SDISTS`.
 - `code/<package>/…`: the source files of some packages that are installed in this environment (the

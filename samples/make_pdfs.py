@@ -1,10 +1,8 @@
 """PDFs of every kind the reader has to cope with: `python samples/make_pdfs.py --out DIR`.
 
-Made with PyMuPDF and its bundled fonts; no time stamp, no random id, no host name is in the result, so two
-runs give equal bytes. `truth.json` has, by file, the text of every page where a reader should find it.
+Made with PyMuPDF and its bundled fonts; no time stamp, no random id, no host name is in the result,
+so two runs give equal bytes. `truth.json` has, by file, the text of every page of the sound files.
 
-| file | what |
-|---|---|
 | `single_column.pdf` | four pages with running header, page number and hyphenated line ends |
 | `two_columns.pdf` | two pages in two columns under a title that spans both |
 | `table.pdf` | a paragraph, a ruled table of numbers, a note |
@@ -20,6 +18,7 @@ runs give equal bytes. `truth.json` has, by file, the text of every page where a
 from __future__ import annotations
 
 import argparse
+import hashlib
 import html
 import json
 import random
@@ -27,7 +26,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pymupdf
 
@@ -35,32 +33,50 @@ HERE = Path(__file__).parent
 WIDTH, HEIGHT = pymupdf.paper_size("a4")
 MARGIN = 72
 # Glyphs of the bundled Arabic font that its character map leaves out: parts and ligatures of lam.
-LOST_GLYPHS = {0x1BE: "لا", 0x1C1: "ل", 0x1C2: "ل", 0x1C4: "ل", 0x628: "ا"}
+LOST_GLYPHS = {
+    0x1BE: "لا",
+    0x1C1: "ل",
+    0x1C2: "ل",
+    0x1C4: "ل",
+    0x62A: "آ",
+    0x628: "\N{ARABIC LETTER ALEF}",
+}
+
+SYLLABLE_END = r"[aeiou](?=[b-df-hj-np-tv-z][aeiou])|([lmnprt])(?=\1)|[aeiou][lmnrs](?=[bdgkmpt])"
+
+HAS_SYLLABLE = re.compile(r"[a-z]*[aeiouy]+[a-z]*[a-df-z]")  # more than a silent e
 
 ESSAY = """\
-A canal is a river that has been persuaded to be reasonable. It keeps to one level for as long as it can, \
-and where the country will not let it, a lock lifts the boats from one level to the next. The idea is older \
-than any engine: shut a gate behind the boat, let water in from above, wait, and open the gate in front.
-The gates meet at a shallow angle that points upstream. The higher water presses them together, so the \
-greater the difference in level, the tighter the joint, and no bolt or hinge has to bear the load. A child \
-can open such a gate when the levels are equal, and twenty grown men cannot when they differ by a hand.
-Water for the locks has to come from somewhere. Each boat that crosses the summit takes two lockfuls with \
-it, one down either side, and in a dry summer the traffic could empty the highest pound within a week. The \
-builders therefore dug reservoirs in the hills, and argued with the millers about every stream.
-On the towpath the horses walked at the pace of a thoughtful person. One horse could draw fifty times on \
-water what it could draw on a road, provided that nobody was in a hurry. Where the path changed sides, a \
-bridge turned back over itself like a snail shell, so that the rope need not be untied.
-Railways took the hurry away with them and the trade followed. For eighty years weeds grew in the locks, \
-and the reservoirs became lakes with sailing boats. Then people came back with spades at weekends, not to \
-carry coal but to see whether it could be done, and on a wet Sunday in May the first gate swung open.
-What travels on the water now is mostly leisure, some gravel, and a floating bookshop. The keeper of the \
-summit lock says that the boats have become slower and the people faster. She still writes down each \
-passage by hand, the name, the hour and the level, since a ledger has never run out of battery."""
+A canal is a river that has been persuaded to be reasonable. It keeps to one level for as long \
+as it can, and where the country will not let it, a lock lifts the boats from one level to the \
+next. The idea is older than any engine: shut a gate behind the boat, let water in from above, \
+wait, and open the gate in front.
+The gates meet at a shallow angle that points upstream. The higher water presses them \
+together, so the greater the difference in level, the tighter the joint, and no bolt or hinge \
+has to bear the load. A child can open such a gate when the levels are equal, and twenty grown \
+men cannot when they differ by a hand.
+Water for the locks has to come from somewhere. Each boat that crosses the summit takes two \
+lockfuls with it, one down either side, and in a dry summer the traffic could empty the \
+highest pound within a week. The builders therefore dug reservoirs in the hills, and argued \
+with the millers about every stream.
+On the towpath the horses walked at the pace of a thoughtful person. One horse could draw \
+fifty times on water what it could draw on a road, provided that nobody was in a hurry. Where \
+the path changed sides, a bridge turned back over itself like a snail shell, so that the rope \
+need not be untied.
+Railways took the hurry away with them and the trade followed. For eighty years weeds grew in \
+the locks, and the reservoirs became lakes with sailing boats. Then people came back with \
+spades at weekends, not to carry coal but to see whether it could be done, and on a wet Sunday \
+in May the first gate swung open.
+What travels on the water now is mostly leisure, some gravel, and a floating bookshop. The \
+keeper of the summit lock says that the boats have become slower and the people faster. She \
+still writes down each passage by hand, the name, the hour and the level, since a ledger has \
+never run out of battery."""
 
 LETTER = """\
-Dear reader, this page was printed, scanned and thrown away. What you see is a picture: it has no letters \
-in it, only dots that look like letters. A program that asks the file for its text will be told that there \
-is none, although anyone with eyes can read it. That is why some pages have to be read by a model."""
+Dear reader, this page was printed, scanned and thrown away. What you see is a picture: it has \
+no letters in it, only dots that look like letters. A program that asks the file for its text \
+will be told that there is none, although anyone with eyes can read it. That is why some pages \
+have to be read by a model."""
 
 RIVERS = (
     ("Gauge", "Low (cm)", "Mean (cm)", "High (cm)", "Year"),
@@ -79,7 +95,8 @@ def make_pdfs(out: Path) -> str:
     for name, (document, pages) in _documents().items():
         truth[name] = pages
         (out / name).write_bytes(_bytes(document))
-    _write_encrypted(out / "encrypted.pdf")
+    secret = "Nobody reads this page without the word that opens the mountain."
+    (out / "encrypted.pdf").write_bytes(_encrypted(secret, "open sesame"))
     whole = (out / "single_column.pdf").read_bytes()
     (out / "truncated.pdf").write_bytes(whole[: len(whole) * 3 // 5])
     (out / "garbage.pdf").write_bytes(random.Random("pdf").randbytes(5000))
@@ -105,9 +122,9 @@ def _documents() -> dict[str, tuple[pymupdf.Document, list[str]]]:
     }
 
 
-def _bytes(document: pymupdf.Document, **options: Any) -> bytes:
+def _bytes(document: pymupdf.Document) -> bytes:
     document.set_metadata({})
-    content: bytes = document.tobytes(garbage=4, deflate=True, no_new_id=True, **options)
+    content: bytes = document.tobytes(garbage=4, deflate=True, no_new_id=True)
     return content
 
 
@@ -123,32 +140,30 @@ def _single_column() -> tuple[pymupdf.Document, list[str]]:
     for number, page_paragraphs in enumerate(pages, 1):
         page = _page(document)
         page.insert_text((MARGIN, 40), "On Canals and Patience", fontname="tiit", fontsize=9)
-        page.insert_text((WIDTH / 2 - 10, HEIGHT - 36), f"- {number} -", fontname="tiro", fontsize=9)
+        page.insert_text(
+            (WIDTH / 2 - 10, HEIGHT - 36), f"- {number} -", fontname="tiro", fontsize=9
+        )
         top = 90
         for paragraph in page_paragraphs:
-            for line in _hyphenated(paragraph, 62):
-                page.insert_text((MARGIN, top), line, fontname="tiro", fontsize=12)
-                top += 17
+            for line in _hyphenated(paragraph, 59):
+                page.insert_text((MARGIN, top), line, fontname="tiro", fontsize=14)
+                top += 19
             top += 12
     return document, ["\n\n".join(page) for page in pages]
 
 
 def _hyphenated(paragraph: str, width: int) -> list[str]:
-    """Lines of at most `width` characters; a long word at the end is cut after a vowel."""
+    """Lines of at most `width` characters; a long word at the end is cut between two syllables."""
     lines, line = [], ""
     for word in paragraph.split():
-        room = width - len(line) - 2
         if len(line) + 1 + len(word) <= width:
             line = f"{line} {word}".strip()
             continue
-        cuts = [m.end() for m in re.finditer(r"[aeiou](?=[b-df-hj-np-tv-z][aeiou])", word)]
-        cut = max((c for c in cuts if 3 <= c <= min(room, len(word) - 3)), default=0)
-        if cut and word.isalpha():
-            lines.append(f"{line} {word[:cut]}-")
-            line = word[cut:]
-        else:
-            lines.append(line)
-            line = word
+        room = width - len(line) - 2  # what a space and a hyphen leave
+        cuts = [match.end() for match in re.finditer(SYLLABLE_END, word)]
+        cut = max((c for c in cuts if 2 <= c <= room and HAS_SYLLABLE.match(word[c:])), default=0)
+        lines.append(f"{line} {word[:cut]}-" if cut else line)
+        line = word[cut:]
     return [*lines, line]
 
 
@@ -205,6 +220,8 @@ def _html_page(
     body = "".join(f'<p dir="{direction}">{html.escape(text)}</p>' for text in paragraphs)
     spare, _ = _page(document).insert_htmlbox(box, body, css="p { font-size: 13px }")
     assert spare >= 0, "the page must hold its text"
+    if direction == "ltr":
+        document.subset_fonts()
 
 
 def _mended(made: tuple[pymupdf.Document, list[str]]) -> tuple[pymupdf.Document, list[str]]:
@@ -212,22 +229,32 @@ def _mended(made: tuple[pymupdf.Document, list[str]]) -> tuple[pymupdf.Document,
     document, pages = made
     for xref in range(1, document.xref_length()):
         kind, value = document.xref_get_key(xref, "ToUnicode")
-        if kind == "xref" and "NotoNaskhArabic" in document.xref_get_key(xref, "BaseFont")[1]:
+        if kind == "xref" and "Arabic" in document.xref_get_key(xref, "BaseFont")[1]:
             stream = int(value.split()[0])
             document.update_stream(stream, _mended_map(document.xref_stream(stream)))
     return document, pages
 
 
 def _mended_map(stream: bytes) -> bytes:
-    """Presentation forms become letters, and the lost glyphs are put in."""
+    """Presentation forms become letters, alone and in ranges; the lost glyphs are put in."""
 
     def letters(match: re.Match[str]) -> str:
-        return f"{match[1]} {_hex(unicodedata.normalize('NFKC', chr(int(match[2], 16))))}"
+        return f"{match[1]} {_letters(int(match[2], 16))}"
 
-    text = re.sub(r"(?m)^(<[0-9a-f]{4}>) <(f[be][0-9a-f]{2})>$", letters, stream.decode("ascii"))
+    def ranges(match: re.Match[str]) -> str:
+        first, last, code = (int(match[group], 16) for group in (1, 2, 3))
+        found = " ".join(_letters(code + i) for i in range(last - first + 1))
+        return f"<{match[1]}> <{match[2]}> [{found}]"
+
+    text = re.sub(r"(?m)^(<\w{4}>) <(f[be]\w\w)>$", letters, stream.decode("ascii"))
+    text = re.sub(r"(?m)^<(\w{4})> ?<(\w{4})> ?<(f[be]\w\w)>$", ranges, text)
     lost = "".join(f"<{glyph:04x}> {_hex(found)}\n" for glyph, found in LOST_GLYPHS.items())
     more = f"{len(LOST_GLYPHS)} beginbfchar\n{lost}endbfchar\nendcmap"
     return text.replace("endcmap", more).encode("ascii")
+
+
+def _letters(code: int) -> str:
+    return _hex(unicodedata.normalize("NFKC", chr(code)))
 
 
 def _hex(text: str) -> str:
@@ -253,15 +280,64 @@ def _blank() -> tuple[pymupdf.Document, list[str]]:
     return document, [first, "", last]
 
 
-def _write_encrypted(path: Path) -> None:
-    """RC4 draws no random numbers when the document's id is given, so these bytes are stable too."""
-    document = pymupdf.open()
-    _html_page(document, ["Nobody reads this page without the word that opens the mountain."])
-    document.xref_set_key(-1, "ID", "[<746f6b656e6d696c6c> <746f6b656e6d696c6c>]")
-    method = pymupdf.PDF_ENCRYPT_RC4_128
-    path.write_bytes(
-        _bytes(document, encryption=method, owner_pw="open sesame", user_pw="open sesame")
-    )
+def _encrypted(text: str, password: str) -> bytes:
+    """One page by hand, with the standard handler of revision 3 (ISO 32000-1, 7.6): PyMuPDF would
+    put a random id into it."""
+    padded = (password.encode() + _PADDING)[:32]
+    identity = hashlib.md5(text.encode()).digest()
+    owner = _many_rc4(_md5(padded, 51), padded)
+    key = _md5(padded + owner + (-4).to_bytes(4, "little", signed=True) + identity, 51)
+    user = _many_rc4(key, hashlib.md5(_PADDING + identity).digest()) + bytes(16)
+    content = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode("ascii")
+    content = _rc4(hashlib.md5(key + b"\5\0\0\0\0").digest(), content)  # of object 5, generation 0
+    page = b"/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 5 0 R/Resources<</Font<</F1 4 0 R>>>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page" + page + b">>",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        b"<</Length %d>>stream\n%b\nendstream" % (len(content), content),
+        b"<</Filter/Standard/V 2/R 3/Length 128/P -4/O<%b>/U<%b>>>"
+        % (owner.hex().encode(), user.hex().encode()),
+    ]
+    file, places = b"%PDF-1.4\n", []
+    for number, item in enumerate(objects, 1):
+        places.append(len(file))
+        file += b"%d 0 obj\n%b\nendobj\n" % (number, item)
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
+    table = b"xref\n0 %d\n0000000000 65535 f \n%b" % (len(objects) + 1, rows)
+    ids = b"<%b>" % identity.hex().encode() * 2
+    trailer = b"<</Size %d/Root 1 0 R/Encrypt 6 0 R/ID[%b]>>" % (len(objects) + 1, ids)
+    return file + table + b"trailer\n%b\nstartxref\n%d\n%%%%EOF\n" % (trailer, len(file))
+
+
+_PADDING = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
+
+
+def _md5(data: bytes, times: int) -> bytes:
+    for _ in range(times):
+        data = hashlib.md5(data).digest()
+    return data
+
+
+def _many_rc4(key: bytes, data: bytes) -> bytes:
+    for step in range(20):
+        data = _rc4(bytes(byte ^ step for byte in key), data)
+    return data
+
+
+def _rc4(key: bytes, data: bytes) -> bytes:
+    box, j, out = list(range(256)), 0, bytearray()
+    for i in range(256):
+        j = (j + box[i] + key[i % len(key)]) % 256
+        box[i], box[j] = box[j], box[i]
+    i = j = 0
+    for byte in data:
+        i = (i + 1) % 256
+        j = (j + box[i]) % 256
+        box[i], box[j] = box[j], box[i]
+        out.append(byte ^ box[(box[i] + box[j]) % 256])
+    return bytes(out)
 
 
 def main() -> None:

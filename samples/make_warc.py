@@ -1,10 +1,10 @@
 """WARC and WET files from the pages in `web/`: `python samples/make_warc.py --out DIR`.
 
-Written byte by byte after ISO 28500 (WARC/1.0), so that nothing but the pages and this script decides
-the result: dates and record ids are functions of a record's position and address. What is written:
+Written byte by byte after ISO 28500 (WARC/1.0), so that nothing but the pages and this script
+decides the result: dates and record ids are functions of a record's position and address.
 
-- `pages.warc.gz`: each record its own gzip member: warcinfo, then request, response and metadata of every
-  page, with a chunked body, a gzip-encoded body, a redirect, an error page, a picture and a revisit
+- `pages.warc.gz`: each record its own gzip member: warcinfo, then request, response and metadata of
+  every page, with chunked and gzip-encoded bodies, a redirect, an error page, a picture, a revisit
 - `plain.warc`: the first half of the same pages, not compressed
 - `text.wet.gz`: conversion records, as of text that somebody else extracted: `languages.jsonl`
 - `truncated.warc.gz`: `pages.warc.gz` cut in the middle of a record
@@ -55,7 +55,7 @@ def _members(records: Iterable[bytes]) -> bytes:
 
 
 def _crawl(pages: list[Path]) -> Iterator[bytes]:
-    """The records of one crawl: four kinds a page, and the oddities of any real crawl at the end."""
+    """The records of one crawl: three a page, and the oddities of any real crawl at the end."""
     yield _record("warcinfo", 0, None, "application/warc-fields", _fields(software=SOFTWARE))
     number = 1
     for position, page in enumerate(pages):
@@ -84,7 +84,9 @@ def _oddities(number: int) -> Iterator[bytes]:
     yield _record("response", number + 1, f"{host}/nowhere", _RESPONSE, missing)
     picture = _http("200 OK", "image/gif", pixel)
     yield _record("response", number + 2, f"{host}/pixel.gif", _RESPONSE, picture)
-    yield _record("revisit", number + 3, f"{host}/empty.html", _RESPONSE, b"HTTP/1.1 200 OK\r\n\r\n")
+    yield _record(
+        "revisit", number + 3, f"{host}/empty.html", _RESPONSE, b"HTTP/1.1 200 OK\r\n\r\n"
+    )
     yield _record("response", number + 4, f"{host}/no-http", _RESPONSE, b"this is no HTTP answer")
     note = b"<title>Note</title><p>A page that was saved by hand is a resource, not a response.</p>"
     yield _record("resource", number + 5, f"{host}/note.html", HTML, note)

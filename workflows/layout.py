@@ -11,17 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from annotators import ANNOTATORS, duplicates
-try:
-    from annotators import contamination
-except ImportError:
-    contamination = None
+from annotators import contamination, duplicates
+from annotators.annotator import segmenter
 from corpus import normalise, tokenizer
 from corpus.fingerprint import fingerprint, library_versions
 from corpus.lake import Folder
 from corpus.readers import READERS, InputFile
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
+from workflows.measures import annotator_of, measures
 from workflows.plan import Plan, Source
 
 VERSION = 1  # of the steps' own glue: raised when a step's output changes without a module's VERSION
@@ -126,33 +124,32 @@ class Layout:
         if not digests:
             return None
         fields = {e.name: e.fields for e in self.plan.model.evaluations}
-        content = {"version": contamination.VERSION, "fields": fields, "files": dict(digests)}
+        content = {
+            "version": contamination.VERSION,
+            "segmenter": dict(segmenter(None)),
+            "fields": fields,
+            "files": dict(digests),
+        }
         return self._folder("indexes", "contamination", content)
 
     def _sidecars(self, source: Source) -> list[Sidecar]:
-        model = self.plan.model
-        chosen: dict[str, Mapping[str, Any]] = dict(model.annotate)
-        chosen["content_hash"] = {}
-        chosen["minhash"] = {
-            "ngram": model.deduplicate.ngram,
-            "bands": model.deduplicate.bands,
-            "rows": model.deduplicate.rows,
-        }
-        if self.index is not None:
-            chosen["contamination"] = {"index": self.index.file_uri("index.npz")}
-        return [self._sidecar(name, config, source.name) for name, config in sorted(chosen.items())]
+        index = "" if self.index is None else self.index.file_uri("index.npz")
+        chosen = measures(self.plan.model, index)
+        return [self._sidecar(key, values, source.name) for key, values in chosen.items()]
 
-    def _sidecar(self, name: str, values: Mapping[str, Any], source: str) -> Sidecar:
-        annotator = ANNOTATORS[name]
-        config = settings(annotator.config, values, f"annotate.{name}")
-        content = {
-            "annotator": [name, annotator.version],
-            "config": {k: v for k, v in values.items() if k != "index"},
-            "index": self.index.path if name == "contamination" and self.index else None,
-            "assets": dict(annotator.assets(config)),
+    def _sidecar(self, key: str, values: Mapping[str, Any], source: str) -> Sidecar:
+        annotator = annotator_of(key)
+        content: dict[str, Any] = {
+            "annotator": [key, annotator.version],
             "documents": self.documents[source].path,
         }
-        return Sidecar(name, values, self._folder("annotations", name, content, source))
+        if key == "contamination":
+            assert self.index is not None
+            content["index"] = self.index.path
+        else:
+            config = settings(annotator.config, values, f"annotate.{key}")
+            content |= {"config": values, "assets": dict(annotator.assets(config))}
+        return Sidecar(key, values, self._folder("annotations", key, content, source))
 
     def _tokens(self, source: str) -> Folder:
         ranks = self.plan.model.tokenizer.ranks or tokenizer.default_ranks()
@@ -195,7 +192,6 @@ class Layout:
 
     def _selections(self) -> tuple[Folder, dict[tuple[str, str], Folder]]:
         model = self.plan.model
-        names = tuple({s.annotator for of in self.sidecars.values() for s in of})
         content = {
             "version": [VERSION, selection.VERSION, allocation.VERSION],
             "mixtures": {k: m.model_dump(exclude={"name"}) for k, m in self.plan.mixtures.items()},
@@ -203,7 +199,7 @@ class Layout:
             "cap": model.repetition_cap,
             "seed": model.seed,
             "kinds": self.plan.kinds,
-            "inputs": self._inputs(names),
+            "inputs": self._inputs(tuple(measures(model))),
             "duplicates": self.clusters.path,
             "splits": self.splits_root.path,
         }

@@ -1,8 +1,7 @@
 """The plan: one YAML file that says what goes in, what is measured, and what comes out.
 
 `load_plan` parses it strictly (see `corpus.strict_yaml`) together with the mixture files it names, and checks
-everything that can be checked before anything runs: readers, annotators and their settings, paths,
-stages, mixtures' rules.
+readers, settings, paths and stages before anything runs. `workflows.run.check` adds annotators and rules.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from annotators import ANNOTATORS
 from corpus import storage
 from corpus.errors import PlanError
 from corpus.limits import Limits
@@ -23,7 +21,6 @@ from mixers.mixture import Mixture
 
 STRICT = ConfigDict(frozen=True, extra="forbid")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-AUTOMATIC = ("content_hash", "minhash", "contamination")  # set by other sections of the plan
 
 
 class Source(BaseModel):
@@ -136,7 +133,7 @@ class PlanModel(BaseModel):
     scale: float = Field(default=1.0, gt=0)
     repetition_cap: float = Field(default=4.0, gt=0)
     sources: list[Source] = Field(min_length=1)
-    annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)  # see workflows.measures
     evaluations: list[Evaluation] = Field(default_factory=list)
     deduplicate: Deduplicate = Deduplicate()
     split: Split = Split()
@@ -144,18 +141,6 @@ class PlanModel(BaseModel):
     stages: dict[str, Stage] = Field(min_length=1)
     limits: LimitsModel = LimitsModel()
     resources: Resources = Resources()
-
-    @field_validator("annotate")
-    @classmethod
-    def _annotators(cls, annotate: dict[str, Any]) -> dict[str, Any]:
-        for name in annotate:
-            if name not in ANNOTATORS:
-                raise ValueError(unknown("annotator", name, ANNOTATORS))
-            if name in AUTOMATIC:
-                raise ValueError(
-                    f"{name!r} is measured by itself; set it under `deduplicate` or `evaluations`"
-                )
-        return annotate
 
     @model_validator(mode="after")
     def _unique(self) -> PlanModel:
@@ -232,8 +217,6 @@ def _check_settings(model: PlanModel, path: str) -> None:
                 f"{path}: source {source.name}: there is nothing at {source.path}; correct `path` "
                 "(it is relative to the plan's folder)"
             )
-    for name, values in model.annotate.items():
-        settings(ANNOTATORS[name].config, values, f"{path}: annotate.{name}")
     for evaluation in model.evaluations:
         if not storage.exists(evaluation.path):
             raise PlanError(

@@ -38,8 +38,8 @@ def without_running_lines(pages: Sequence[str]) -> list[str]:
     paragraphs = [[part for part in re.split(r"\n{2,}", page) if part.strip()] for page in pages]
     keys = [_edge_keys(page) for page in paragraphs]
     positions: dict[tuple[str, int, str], list[int]] = {}
-    for number, page in enumerate(keys):
-        for key in set(page.values()):
+    for number, edges in enumerate(keys):
+        for key in set(edges.values()):
             positions.setdefault(key, []).append(number)
     result = []
     for number, page in enumerate(paragraphs):
@@ -87,7 +87,7 @@ def _join(pages: Sequence[str], *, repair: bool) -> tuple[str, list[int]]:
 def _continuation(last: str, page: str) -> str:
     """How `page` goes on after `last`. A leading NUL: the last character before, a hyphen, goes."""
     first = page[0]
-    if not first.islower() or not last[-1].isalpha() and last[-1] not in ",;-\u2010\u00ad":
+    if not first.islower() or (not last[-1].isalpha() and last[-1] not in ",;-\u2010\u00ad"):
         return f"\n\n{page}"
     if "\n" in last[-2:]:
         return f"\n\n{page}"

@@ -4,17 +4,20 @@ Columns: a vertical gutter that few lines cross, with running text on both sides
 the lines that cross it (titles, wide figures' captions) split it into bands, read one after the
 other, each column by column. What has no gutter is read from top to bottom. Tables have gutters
 too, but their cells do not fill their columns, and stay in rows. Lines of one block are joined to
-paragraphs where the upper one is full; a hyphen at its end is dropped with the break.
+paragraphs where the upper one is full (no room for the lower one's first word); a hyphen at its end
+is dropped with the break.
 
 Coordinates are points, y downward, already turned so that text runs along x.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 GUTTER = 0.7  # narrowest gutter, in line heights
@@ -24,7 +27,7 @@ RUNNING = 0.5  # ... and this share of the lines in a column must
 MIN_ROWS = 3  # of a column
 MAX_GAPS = 12  # horizontal gaps that are tried where a region as a whole has no columns
 MAX_DEPTH = 6
-FULL = 0.12  # how far, of the block's width, a full line may end before its edge
+FULL = 0.05  # a line that ends this near to the edge, of the block's width, is full anyhow
 _NO_SPACE = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
 )
@@ -228,20 +231,26 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
 def _block_text(lines: Sequence[Line], rtl: bool, words: frozenset[str]) -> str:
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
     slack = FULL * (right - left)
-    text, open_end = "", False  # open_end: the last row is full, so the next one goes on
+    text, room = "", math.inf  # room: what is free behind the last row
     for row in _rows(lines):
         row = sorted(row, key=lambda line: -line.x1 if rtl else line.x0)
         mono = all(line.mono for line in row)
         content = _row_text(row, left, mono)
         if not text:
             text = content
-        elif open_end and not mono and not _BULLET.match(content):
+        elif not mono and room <= max(slack, _first_word(row)) and not _BULLET.match(content):
             text = joined(text, content, words)
         else:
             text = f"{text}\n{content}"
-        ends_full = row[-1].x0 - left <= slack if rtl else right - row[-1].x1 <= slack
-        open_end = not mono and ends_full and not _has_cells(row)
+        room = row[-1].x0 - left if rtl else right - row[-1].x1
+        room = math.inf if mono or _has_cells(row) else room
     return text
+
+
+def _first_word(row: Sequence[Line]) -> float:
+    """The width of the row's first word and a space: a row above with less room is full."""
+    text = row[0].text.strip()
+    return (len(text.split()[0]) + 1) * (row[0].x1 - row[0].x0) / len(text)
 
 
 def _row_text(row: Sequence[Line], left: float, mono: bool) -> str:
@@ -255,10 +264,7 @@ def _row_text(row: Sequence[Line], left: float, mono: bool) -> str:
 def _has_cells(row: Sequence[Line]) -> bool:
     """Whether the row has wide gaps, as rows of tables do."""
     edges = sorted((line.x0, line.x1) for line in row)
-    return any(
-        after[0] - before[1] > 2 * row[0].height
-        for before, after in zip(edges, edges[1:], strict=False)
-    )
+    return any(after[0] - before[1] > 2 * row[0].height for before, after in pairwise(edges))
 
 
 def joined(text: str, following: str, words: frozenset[str] = frozenset()) -> str:

@@ -10,6 +10,7 @@ Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreada
 `broken_pdf`, `encrypted`, `too_many_pages`, `no_pages`.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 import importlib.metadata
@@ -281,7 +282,7 @@ def _image_share(page: pymupdf.Page) -> float:
     boxes = [box for box in boxes if not box.is_empty]
     if not boxes or area.is_empty:
         return 0.0
-    covered = set()
+    covered: set[tuple[int, int]] = set()
     for box in boxes[:500]:
         columns = range(
             int(32 * (box.x0 - area.x0) / area.width), int(32 * (box.x1 - area.x0) / area.width)

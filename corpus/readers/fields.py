@@ -9,7 +9,7 @@ the text is null or white space.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -76,13 +76,15 @@ class RowReader:
         parser = _PARSERS.get(options.format)
         self._provenance = f"{provenance}+{parser[1]}" if parser else provenance
 
-    def record(self, row: Mapping[str, Any], path: str, index: int) -> Record | Failed | Skipped:
-        """The record of one row."""
+    def record(
+        self, row: Mapping[str, Any], path: str, index: int, names: Iterable[str] | None = None
+    ) -> Record | Failed | Skipped:
+        """The record of one row. `names` are those of all fields, where the row has only some."""
         options = self._options
         texts = [lookup(row, field) for field in options.text_fields]
         for field, text in zip(options.text_fields, texts, strict=True):
             if text is _MISSING:
-                detail = f"no field {field!r}; there are {sorted(map(str, row))[:20]}"
+                detail = f"no field {field!r}; there are {sorted(map(str, names or row))[:20]}"
                 return Failed(path=path, index=index, reason="missing_field", detail=detail)
             if not isinstance(text, str | None):
                 detail = f"{field!r} holds {type(text).__name__}, not text"

@@ -41,7 +41,7 @@ class InputFile:
     size: int  # bytes, as stored
 
 
-class Damaged(Exception):
+class Damaged(Exception):  # noqa: N818
     """Compressed data that is broken or ends early."""
 
 

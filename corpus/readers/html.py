@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.charset import is_binary
-from corpus.html import PROVENANCE, MainText, main_text
+from corpus.html import MainText, main_text
 from corpus.limits import Guarded, GuardedError, LimitExceeded, Limits
 from corpus.normalise import without_surrogates
 from corpus.readers.fields import failed
@@ -81,7 +81,7 @@ def page_record(
         path=path,
         index=index,
         text=without_surrogates(page.text),
-        provenance=PROVENANCE,
+        provenance=page.provenance,
         date=page.date,
         metadata=_metadata(page, url),
     )

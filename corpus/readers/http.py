@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 
 from corpus.readers.files import BROKEN, compression_of
 
@@ -24,7 +24,7 @@ _MAX_HEAD = 1 << 16
 _STEP = 1 << 12  # of compressed input at a time, so that a bomb is noticed early
 
 
-class BodyTooLarge(Exception):
+class BodyTooLarge(Exception):  # noqa: N818
     """The decoded body has more than `max_bytes`."""
 
 
@@ -74,7 +74,8 @@ def parse_response(block: bytes, max_bytes: int) -> Response | None:
 
 def unchunked(body: bytes) -> bytes:
     """The body without chunk sizes; as it is when the first is no chunk size."""
-    parts, position = [], 0
+    parts: list[bytes] = []
+    position = 0
     while found := _CHUNK_SIZE.match(body, position):
         size = int(found[1], 16)
         if size == 0 or found.end() >= len(body):

@@ -48,9 +48,11 @@ def _read_file(
             wanted = [name for name in table.schema_arrow.names if _is_wanted(name, options)]
             for batch in table.iter_batches(_ROWS, columns=wanted, use_threads=False):
                 for row in batch.to_pylist():
-                    yield rows.record(row, file.path, index)
+                    yield rows.record(row, file.path, index, table.schema_arrow.names)
                     index += 1
-        except (pa.ArrowException, UnicodeDecodeError, OverflowError) as error:
+        except (pa.ArrowException, UnicodeDecodeError, OverflowError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the file system's; Arrow's own has no number
             yield Failed(path=file.path, index=index, reason="parquet", detail=str(error)[:500])
 
 

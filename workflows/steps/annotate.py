@@ -6,25 +6,28 @@ The rows of a part are read once, row group by row group; words are found once a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from annotators import ANNOTATORS
+from annotators import contamination
 from corpus import storage
 from corpus.document import ID
 from corpus.lake import Entry, Folder, PartWriter, iter_part
 from corpus.segment import with_words
-from corpus.strict_yaml import settings
+from corpus.errors import PlanError
+from corpus.limits import Limits
+from corpus.readers import READERS, InputFile, Record
+from corpus.readers.jsonl import JsonlOptions
 from corpus.tokenizer import Tokenizer
+from workflows import measures
 from workflows.engine import Item
 from workflows.layout import Sidecar
+from workflows.plan import Evaluation
 from workflows.steps.context import Context
 
 TOKENS = "tokens"
@@ -75,7 +78,7 @@ def annotate_part(jobs: Mapping[str, Job], item: Item) -> Item:
     """Write the missing sidecars of one part and commit them."""
     job = jobs[item["source"]]
     chosen = {name: job.sidecars[name] for name in item["sidecars"]}
-    steps = {name: step(name, sidecar.config) for name, sidecar in chosen.items()}
+    steps = {name: _step(sidecar) for name, sidecar in chosen.items()}
     writers: dict[str, PartWriter] = {}
     counts: Counter[str] = Counter(documents=0, tokens=0)
     for documents in iter_part(job.documents, item["part"]):
@@ -95,24 +98,22 @@ def annotate_part(jobs: Mapping[str, Job], item: Item) -> Item:
     return {"counts": dict(counts)}
 
 
-def step(name: str, config: Mapping[str, Any]) -> Step:
-    """The function over a table that an annotator's settings give; models are loaded once per process."""
-    return _step(name, json.dumps(config, sort_keys=True))
-
-
 @lru_cache(maxsize=64)
-def _step(name: str, config: str) -> Step:
-    values = json.loads(config)
-    if name == TOKENS:
-        return partial(_tokenise, Tokenizer(values["ranks"]))
-    annotator = ANNOTATORS[name]
-    return annotator.step(settings(annotator.config, values, name))
+def _tokenise(ranks: str | None) -> Step:
+    tokenizer = Tokenizer(ranks)
+
+    def apply(documents: pa.Table) -> pa.Table:
+        ids = tokenizer.encode_column(documents.column("text"))
+        lengths = pc.list_value_length(ids).cast(pa.int32())
+        return pa.table([documents.column("id"), lengths, ids], schema=TOKENS_SCHEMA)
+
+    return apply
 
 
-def _tokenise(tokenizer: Tokenizer, documents: pa.Table) -> pa.Table:
-    ids = tokenizer.encode_column(documents.column("text"))
-    lengths = pc.list_value_length(ids).cast(pa.int32())
-    return pa.table([documents.column("id"), lengths, ids], schema=TOKENS_SCHEMA)
+def _step(sidecar: Sidecar) -> Step:
+    if sidecar.annotator == TOKENS:
+        return _tokenise(sidecar.config["ranks"])
+    return measures.step(sidecar.annotator, sidecar.config)
 
 
 def _job(context: Context, source: str) -> Job:
@@ -127,12 +128,24 @@ def _build_index(context: Context) -> None:
     folder = context.layout.index
     if folder is None or folder.is_complete:
         return
-    evaluations = {
-        evaluation.name: contamination.read_items(evaluation.path, evaluation.fields)
-        for evaluation in context.plan.model.evaluations
-    }
+    evaluations = {e.name: _items(e) for e in context.plan.model.evaluations}
     data = contamination.build_index(evaluations).to_bytes()
     storage.put(folder.file_uri("index.npz"), data)
     counts = {"items": sum(len(items) for items in evaluations.values())}
     folder.commit(Entry(key="index", files=[], counts=counts))
     context.finish(folder)
+
+
+def _items(evaluation: Evaluation) -> list[str]:
+    """The texts of an evaluation's items. PlanError for a line that cannot be read: nothing may be left out here."""
+    file = InputFile(path=evaluation.path, uri=evaluation.path, size=0)
+    options = JsonlOptions(text=tuple(evaluation.fields))
+    texts = []
+    for record in READERS["jsonl"].read([file], options, Limits()):
+        if not isinstance(record, Record):
+            raise PlanError(
+                f"evaluation {evaluation.name}: {evaluation.path} item {record.index} cannot be read "
+                f"({record.reason}); mend the file, or its `fields`"
+            )
+        texts.append(record.text)
+    return texts

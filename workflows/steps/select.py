@@ -20,11 +20,9 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from annotators import ANNOTATORS, duplicates
+from annotators import duplicates
 from corpus import storage
-from corpus.errors import PlanError
 from corpus.lake import Entry, Folder, read_part, same_ids, write_part
-from corpus.strict_yaml import settings
 from mixers.allocation import CELL, Allocation, allocate
 from mixers.mixture import Mixture
 from mixers.selection import (
@@ -41,10 +39,10 @@ from mixers.selection import (
     with_thresholds,
 )
 from workflows.engine import Item
+from workflows.measures import DOCUMENT_COLUMNS, all_columns
 from workflows.plan import Plan
 from workflows.steps.context import Context, Part, all_parts, part_groups
 
-DOCUMENT_COLUMNS = ("licence", "date")  # of the documents table, that rules may name
 ALLOCATION = "allocation.json"
 RATES = "rates.arrow"
 
@@ -88,27 +86,10 @@ def run(context: Context) -> None:
 
 
 def check_rules(plan: Plan) -> None:
-    """PlanError for a rule that names a column that no annotator of the plan measures."""
-    known = base_columns() | {column for _, column in annotation_columns(plan)}
+    """PlanError for an unknown annotator, or a rule that names a column that nothing in the plan measures."""
+    known = base_columns() | all_columns(plan.model).keys()
     for stage, mixture in plan.mixtures.items():
         compile_rules(mixture, known, plan.model.stages[stage].mixture)
-
-
-def annotation_columns(plan: Plan) -> list[tuple[str, str]]:
-    """(annotator, column) of everything the plan measures. PlanError where two share a column name."""
-    model = plan.model
-    chosen: dict[str, Mapping[str, Any]] = {**model.annotate, "content_hash": {}, "minhash": {}}
-    if model.evaluations:
-        chosen["contamination"] = {"index": ""}
-    found: dict[str, str] = {}
-    for name, values in sorted(chosen.items()):
-        annotator = ANNOTATORS[name]
-        config = settings(annotator.config, values, f"annotate.{name}")
-        for column in annotator.schema(config).names[1:]:
-            if column in found:
-                raise PlanError(f"{plan.path}: {name} and {found[column]} both measure {column!r}")
-            found[column] = name
-    return [(name, column) for column, name in found.items()]
 
 
 def base_columns() -> set[str]:
@@ -225,11 +206,11 @@ def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
 
 def _job(context: Context) -> Job:
     layout, plan = context.layout, context.plan
-    measured = annotation_columns(plan)
+    measured = all_columns(plan.model)
     annotations: dict[str, dict[str, Folder]] = {}
     for source, sidecars in layout.sidecars.items():
         folders = {sidecar.annotator: sidecar.folder for sidecar in sidecars}
-        of = {column: folders[name] for name, column in measured}
+        of = {column: folders[key] for column, key in measured.items()}
         of |= dict.fromkeys(duplicates.SCHEMA.names[1:], layout.duplicates[source])
         annotations[source] = of | dict.fromkeys(DOCUMENT_COLUMNS, layout.documents[source])
     return Job(

@@ -1,0 +1,77 @@
+"""From shared bands to verified clusters: chains are refused, the canonical is the first in order."""
+
+import hashlib
+
+import numpy as np
+import polars as pl
+
+from annotators.duplicates import resolve, star_edges
+
+SCHEMA = {"key": pl.UInt64, "exact": pl.Boolean, "vertex": pl.Int64, "priority": pl.Int32, "n_tokens": pl.Int32, "id": pl.Binary}
+
+
+def bucket_rows(rows: list[tuple]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def test_the_first_in_canonical_order_is_the_centre_of_the_star():
+    rows = bucket_rows(
+        [
+            (7, False, 1, 0, 50, b"c"),
+            (7, False, 2, 1, 10, b"b"),  # the highest priority
+            (7, False, 3, 0, 90, b"a"),
+            (8, False, 4, 0, 5, b"d"),  # alone in its bucket
+        ]
+    )
+    stars = star_edges(rows, max_bucket=10)
+    assert sorted(stars.edges.rows()) == [(2, 1), (2, 3)]
+    assert stars.capped == 0
+
+
+def test_a_large_bucket_is_capped_but_never_one_of_equal_texts():
+    near = [(7, False, n, 0, 10, bytes([n])) for n in range(5)]
+    exact = [(9, True, n, 0, 10, bytes([n])) for n in range(5)]
+    stars = star_edges(bucket_rows(near + exact), max_bucket=3)
+    assert stars.capped == 2
+    assert sorted(stars.edges.rows()) == [(0, 1), (0, 2), (0, 3), (0, 4)]
+
+
+def members(signatures: list[list[int]], texts: list[str] | None = None, component: int = 1) -> pl.DataFrame:
+    count = len(signatures)
+    texts = texts or [str(n) for n in range(count)]
+    return pl.DataFrame(
+        {
+            "component": [component] * count,
+            "vertex": list(range(count)),
+            "priority": [0] * count,
+            "n_tokens": [100 - n for n in range(count)],
+            "id": [bytes([n]) for n in range(count)],
+            "content_hash": [hashlib.md5(t.encode()).digest() for t in texts],
+            "signature": [np.array(s, dtype=np.uint32).tobytes() for s in signatures],
+        }
+    )
+
+
+def test_a_member_that_does_not_resemble_the_canonical_is_clustered_with_its_likes():
+    # 0 and 1 agree in 3 of 4 rows, 2 and 3 in all, but 0 and 2 in none: a chain would have joined them
+    got = resolve(members([[1, 2, 3, 4], [1, 2, 3, 9], [5, 6, 7, 8], [5, 6, 7, 8], [0, 0, 0, 0]]), 0.75)
+    by_vertex = {r["vertex"]: r for r in got.iter_rows(named=True)}
+    assert [by_vertex[v]["cluster_id"] for v in range(5)] == [b"\0", b"\0", b"\2", b"\2", b"\4"]
+    assert [by_vertex[v]["cluster_size"] for v in range(5)] == [2, 2, 2, 2, 1]
+    assert [by_vertex[v]["cluster_rank"] for v in range(5)] == [0, 1, 0, 1, 0]
+    assert [by_vertex[v]["similarity"] for v in range(5)] == [1, 0.75, 1, 1, 1]
+
+
+def test_equal_texts_are_believed_whatever_their_signatures():
+    got = resolve(members([[1, 1], [2, 2]], texts=["same", "same"]), 0.9)
+    assert got["cluster_size"].to_list() == [2, 2]
+    assert got["similarity"].to_list() == [1, 1]
+
+
+def test_components_do_not_mix_and_row_order_does_not_matter():
+    table = pl.concat(
+        [members([[1, 2], [1, 2]]), members([[1, 2], [1, 2]], component=2).with_columns(pl.col("vertex") + 10)]
+    )
+    straight = resolve(table, 0.5).sort("vertex")
+    assert straight["cluster_size"].to_list() == [2, 2, 2, 2]
+    assert resolve(table[::-1], 0.5).sort("vertex").equals(straight)

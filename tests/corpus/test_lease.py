@@ -1,0 +1,63 @@
+"""One run at a time; a dead holder blocks nobody on its own host, and no longer than the expiry elsewhere."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from corpus import lease, storage
+from corpus.errors import LakeBusyError
+from corpus.lease import Lease
+
+
+def test_a_second_run_is_refused_and_the_lease_is_given_back(tmp_path):
+    root = str(tmp_path)
+    with Lease(root):
+        with pytest.raises(LakeBusyError, match=f"process {os.getpid()}"), Lease(root):
+            pass
+        assert lease.read(root) is not None
+    assert lease.read(root) is None
+    with Lease(root):
+        pass
+
+
+def test_the_lease_of_a_killed_process_is_taken_at_once(tmp_path):
+    root = str(tmp_path)
+    script = f"import time\nfrom corpus.lease import Lease\nwith Lease({root!r}):\n print('held', flush=True)\n time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(LakeBusyError), Lease(root):
+        pass
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    before = time.monotonic()
+    with Lease(root):
+        assert time.monotonic() - before < 5
+
+
+@pytest.mark.parametrize(("expires_in", "alive"), [(30.0, True), (-1.0, False)])
+def test_a_lease_from_another_host_lives_until_it_expires(tmp_path, expires_in, alive):
+    holder = {"token": "t", "host": "elsewhere/1", "pid": 1, "started": 0.0}
+    holder["expires"] = time.time() + expires_in
+    storage.put(str(tmp_path / lease.NAME), json.dumps(holder).encode())
+    if alive:
+        with pytest.raises(LakeBusyError, match="elsewhere"), Lease(str(tmp_path)):
+            pass
+    else:
+        with Lease(str(tmp_path)):
+            pass
+
+
+def test_a_held_lease_is_renewed(tmp_path):
+    with Lease(str(tmp_path), seconds=0.4):
+        first = lease.read(str(tmp_path))
+        time.sleep(0.5)
+        second = lease.read(str(tmp_path))
+    assert first is not None
+    assert second is not None
+    assert second["expires"] > first["expires"]
