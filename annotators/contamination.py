@@ -23,17 +23,19 @@ contain: `Index.skipped` lists these.
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from annotators.annotator import file_hash, segmenter, sidecar, sidecar_schema
+from annotators.annotator import segmenter, sidecar, sidecar_schema
+from corpus import storage
 from corpus.characters import ALPHA, DICTIONARY, flags
 from corpus.compiled import compiled
 from corpus.hashes import Hashes, n_gram_hashes, word_hashes
@@ -84,20 +86,22 @@ class Index:
             for k in short
         ]
 
-    def save(self, path: Path) -> None:
+    def to_bytes(self) -> bytes:
         """As a NumPy archive; equal indexes have equal bytes."""
-        with path.open("wb") as file:
-            np.savez(file, **vars(self))
+        buffer = io.BytesIO()
+        np.savez(buffer, **vars(self))
+        return buffer.getvalue()
 
     @classmethod
-    def load(cls, path: Path) -> Index:
-        with np.load(path, allow_pickle=False) as arrays:
+    def from_bytes(cls, data: bytes) -> Index:
+        """The index that `to_bytes` wrote."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`index` is the path of a file that `Index.save` wrote."""
+    """`index` is the path or URI of a file with `Index.to_bytes`."""
 
     index: str
     max_items: int = 100
@@ -112,7 +116,7 @@ def schema(config: Config) -> pa.Schema:
 
 
 def assets(config: Config) -> Mapping[str, str]:
-    return {"index": file_hash(Path(config.index)), **segmenter(config)}
+    return {"index": hashlib.sha256(storage.get(config.index)).hexdigest(), **segmenter(config)}
 
 
 def build_index(evaluations: Mapping[str, Iterable[str]]) -> Index:
@@ -217,7 +221,7 @@ class Step:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.index = Index.load(Path(config.index))
+        self.index = Index.from_bytes(storage.get(config.index))
         self._table = _hash_table(self.index.keys)
 
     def __call__(self, documents: pa.Table) -> pa.Table:

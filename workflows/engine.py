@@ -124,7 +124,8 @@ class Engine:
         if self.address:
             ray.init(address=self.address, **quiet)
         else:
-            ray.init(num_cpus=self.num_cpus, include_dashboard=False, **quiet)
+            # without "local", Ray joins whatever cluster someone else left running on this machine
+            ray.init(address="local", num_cpus=self.num_cpus, include_dashboard=False, **quiet)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -152,7 +153,7 @@ def _attempt(task: Task, stop_marker: str, row: dict[str, str]) -> dict[str, str
     except Exception as error:  # a task becomes an outcome; nothing is lost, the run goes on
         outcome = {
             "error": f"{type(error).__name__}: {error}",
-            "key": item.get("key", ""),
+            "key": " ".join(item[name] for name in ("source", "key") if name in item),
             "trace": traceback.format_exc(),
         }
     return {"outcome": json.dumps(outcome)}

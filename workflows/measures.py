@@ -29,15 +29,20 @@ Step = Callable[[pa.Table], pa.Table]
 
 
 def annotator_of(key: str) -> Annotator:
-    """The annotator of a key. ValueError for one that does not exist or is set elsewhere."""
+    """The annotator of a key. PlanError for one that does not exist."""
     name = key.partition(".")[0]
     if name not in ANNOTATORS:
-        raise ValueError(unknown("annotator", name, ANNOTATORS))
+        raise PlanError(f"annotate: {unknown('annotator', name, ANNOTATORS)}")
     return ANNOTATORS[name]
 
 
 def measures(model: PlanModel, index: str = "") -> dict[str, Mapping[str, Any]]:
     """Settings by key of everything that is measured, sorted. `index` is where the evaluations' n-grams lie."""
+    for key in model.annotate:
+        if key in AUTOMATIC:
+            raise PlanError(
+                f"annotate.{key}: every document gets {key}; set it under `deduplicate` or `evaluations`"
+            )
     lsh = model.deduplicate
     chosen: dict[str, Mapping[str, Any]] = dict(model.annotate)
     chosen["content_hash"] = {}

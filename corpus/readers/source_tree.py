@@ -137,7 +137,7 @@ class _Repository:
             provenance=PROVENANCE,
             code=True,
             licence=licence_of_header(text) or licence,
-            metadata={"repository": self._name, "path": inside, "language": language.name},
+            metadata={"repository": self._name, "path": inside, "programming_language": language.name},
         )
 
     def _skip_by_name(self, path: str, language: Language | None) -> str | None:
@@ -203,7 +203,7 @@ class _Joined:
             metadata={
                 "repository": self._repository,
                 "joined": True,
-                "language": _main_language(self._texts),
+                "programming_language": _main_language(self._texts),
             },
         )
 

@@ -1,4 +1,4 @@
-"""One HTML page about a lake: `gather` counts, `render` tells, `write_report` puts it into the lake."""
+"""One HTML page about a lake: `gather` counts, `render` tells, `write_report` puts it there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Report", "gather", "render", "write_report"]
 
 
 def write_report(lake: str, out: str | None = None) -> str:
-    """Write the page to `out`, by default `reports/report.html` in the lake; returns where it stands."""
+    """Write the page to `out`, by default into the lake; returns where it stands."""
     lake = storage.absolute(lake)
     target = storage.join(lake, PAGE) if out is None else storage.absolute(out)
     storage.put(target, render(gather(lake)).encode())

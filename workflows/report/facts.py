@@ -1,7 +1,7 @@
-"""What a report tells, as plain values: counted by `gather`, told by `page`. Nothing here is rounded or worded.
+"""What a report tells, as plain values: counted by `gather`, told by `page`, not rounded or worded.
 
-A number that is None was not measured: its step has not run. Token counts of documents are without `<|endoftext|>`; those
-of stages count it, as budgets and shards do.
+A number that is None was not measured: its step has not run. Token counts of documents are without
+`<|endoftext|>`; those of stages count it, as budgets and shards do.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """What is there of one label; None stands for text in which no language of the 119 was found."""
+    """What is there of one label; None stands for text that has none of the 119."""
 
     label: str | None
     documents: int
@@ -82,20 +82,29 @@ class Cluster:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How many clusters have `least` to `most` documents."""
+
+    least: int
+    most: int
+    clusters: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Duplicate clusters. `sizes` counts the clusters of each size."""
+    """Duplicate clusters; `sizes` are powers of two."""
 
     clusters: int
     members: int
     redundant: Amount
     equal: int  # redundant documents with similarity 1
-    sizes: Mapping[int, int]
+    sizes: tuple[Sizes, ...]
     largest: tuple[Cluster, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contamination:
-    """Documents that share n-grams with one evaluation, by the largest share of one item that they hold."""
+    """Documents that share n-grams with an evaluation, by the largest share of an item."""
 
     evaluation: str
     levels: Mapping[float, Amount]  # by the lower bound of the level
@@ -105,7 +114,7 @@ class Contamination:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Documents that a stage does not take, or takes, for one reason; `rule` is its SQL, if it is a rule."""
+    """Documents that a stage takes, or not, for one reason; `rule` is its SQL, if it is a rule."""
 
     name: str
     rule: str | None
@@ -116,7 +125,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Band:
-    """A length band of a stage: what was asked, what could be planned, what was drawn for training."""
+    """A length band of a stage: what was asked, could be planned, was drawn for training."""
 
     name: str  # "" where the mixture has no bands
     budget: float
@@ -182,6 +191,10 @@ class Stage:
     def planned(self) -> float:
         """Tokens that the supply gives under the repetition cap, in expectation."""
         return sum(band.planned for band in self.bands)
+
+    def count(self, *reasons: str) -> int:
+        """Documents with one of these reasons."""
+        return sum(reason.documents for reason in self.reasons if reason.name in reasons)
 
     @property
     def utilisation(self) -> float | None:

@@ -35,7 +35,7 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     value = 100 * share
-    if value == 0 or value == 100:
+    if value == 0 or abs(value - 100) < 1e-6:
         return f"{value:.0f}{NO_BREAK}%"
     if value < 0.05:
         return f"<{NO_BREAK}0.1{NO_BREAK}%"

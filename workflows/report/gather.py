@@ -1,12 +1,12 @@
-"""The facts of a report, from a lake at any stage of its making: the catalog, the totals of folders, one scan.
+"""The facts of a report, from a lake at any point of its making: catalog, totals, one scan.
 
-Nothing but the lake is needed, not the plan: what the plan said stands in the lake (`fingerprint.txt` beside the
-outputs, `allocation.json` beside the selections). Outputs that are not complete are left out and listed as such.
+Nothing but the lake is needed, not the plan: what the plan said stands in it (`fingerprint.txt`
+beside the outputs, `allocation.json` beside the selections). Outputs that are not complete are left
+out and listed as such.
 """
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,12 +15,11 @@ from typing import Any
 import polars as pl
 
 from corpus import storage
-from corpus.errors import TokenmillError
 from corpus.lake import MANIFEST, Folder, read_part
-from corpus.views import CATALOG
 from mixers.allocation import NO_LANGUAGE
 from mixers.selection import OTHER
 from mixers.splits import TRAIN, VALIDATION
+from workflows.audit import read_catalog
 from workflows.report.facts import (
     Amount,
     Band,
@@ -35,6 +34,7 @@ from workflows.report.facts import (
     Reason,
     Report,
     Shards,
+    Sizes,
     Source,
     Stage,
 )
@@ -79,7 +79,7 @@ class _Lake:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        rows = self._catalog()
+        rows = read_catalog(root).to_dicts()
         self.plan: str = rows[0]["plan"] if rows else ""
         self._totals = {row["path"]: Folder(root, row["path"]).totals() for row in rows}
         self.outputs = tuple(
@@ -132,15 +132,6 @@ class _Lake:
         data = storage.get_or_none(storage.join(self.root, LAST_RUN))
         return None if data is None else json.loads(data)["error"]
 
-    def _catalog(self) -> list[dict[str, Any]]:
-        data = storage.get_or_none(storage.join(self.root, CATALOG))
-        if data is None:
-            raise TokenmillError(
-                f"there is no lake at {self.root} (no {CATALOG}). Name it with --lake, or make it with "
-                f"`tokenmill run PLAN --lake {self.root}`"
-            )
-        return pl.read_parquet(io.BytesIO(data)).to_dicts()
-
 
 def _source_folders(at: _Lake) -> Iterable[SourceFolders]:
     """Of each source that has been tokenised, what is complete."""
@@ -154,7 +145,9 @@ def _source_folders(at: _Lake) -> Iterable[SourceFolders]:
                 documents=documents,
                 tokens=tokens[source],
                 splits=splits.get(source),
-                annotations=_where(source, {a: at.of_table(f"annotations/{a}") for a in annotators}),
+                annotations=_where(
+                    source, {a: at.of_table(f"annotations/{a}") for a in annotators}
+                ),
                 selections=_where(source, {s: at.of_table(f"selections/{s}") for s in at.stages}),
             )
 
@@ -174,7 +167,8 @@ def _is_code(at: _Lake, source: str, documents: Folder) -> bool:
 
 
 def _reader(at: _Lake, documents: Folder) -> str | None:
-    return at.described(documents).get("source", {}).get("reader")
+    reader: str | None = at.described(documents).get("source", {}).get("reader")
+    return reader
 
 
 def _source(at: _Lake, name: str, sums: Sums) -> Source:
@@ -203,7 +197,9 @@ def _source(at: _Lake, name: str, sums: Sums) -> Source:
 
 def _below(counts: Counts, prefix: str) -> dict[str, int]:
     """Counts named `prefix.what`, most first."""
-    found = {n.removeprefix(f"{prefix}."): k for n, k in counts.items() if n.startswith(f"{prefix}.")}
+    found = {
+        n.removeprefix(f"{prefix}."): k for n, k in counts.items() if n.startswith(f"{prefix}.")
+    }
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -221,7 +217,12 @@ def _by(table: pl.DataFrame, column: str) -> dict[str, Amount]:
     """Documents and tokens by one column; rows where it is null are left out."""
     if table.height == 0:
         return {}
-    summed = table.drop_nulls(column).group_by(column).agg(pl.col("documents", "tokens").sum()).sort(column)
+    summed = (
+        table.drop_nulls(column)
+        .group_by(column)
+        .agg(pl.col("documents", "tokens").sum())
+        .sort(column)
+    )
     return {row[0]: Amount(documents=row[1], tokens=row[2]) for row in summed.iter_rows()}
 
 
@@ -248,7 +249,9 @@ def _lengths(documents: pl.DataFrame) -> tuple[Length, ...]:
     """Power-of-two buckets, without gaps between the shortest and the longest document."""
     if documents.height == 0:
         return ()
-    power = _by(documents.with_columns(pl.col("power").clip(lower_bound=0).cast(pl.String)), "power")
+    power = _by(
+        documents.with_columns(pl.col("power").clip(lower_bound=0).cast(pl.String)), "power"
+    )
     amounts = {int(name): amount for name, amount in power.items()}
     return tuple(
         Length(
@@ -284,8 +287,19 @@ def _duplicates(at: _Lake, sums: Sums) -> Duplicates | None:
             tokens=sum(amount.tokens for amount in of_sources),
         ),
         equal=int(equal),
-        sizes=dict(sorted(sizes.items())),
+        sizes=_sizes(sizes),
         largest=tuple(largest[:LARGEST]),
+    )
+
+
+def _sizes(clusters: Mapping[int, int]) -> tuple[Sizes, ...]:
+    """2, 3 to 4, 5 to 8 and so on."""
+    by_power: Counter[int] = Counter()
+    for size, number in clusters.items():
+        by_power[(size - 1).bit_length()] += number
+    return tuple(
+        Sizes(least=(1 << power - 1) + 1, most=1 << power, clusters=by_power[power])
+        for power in range(1, max(by_power, default=0) + 1)
     )
 
 
@@ -305,7 +319,9 @@ def _contamination(sums: Sums) -> tuple[Contamination, ...]:
         result.append(
             Contamination(
                 evaluation=name,
-                levels={row[0]: Amount(documents=row[1], tokens=row[2]) for row in levels.iter_rows()},
+                levels={
+                    row[0]: Amount(documents=row[1], tokens=row[2]) for row in levels.iter_rows()
+                },
                 sources={source: amount.documents for source, amount in _by(of, "source").items()},
                 stages=dict(stages),
             )
@@ -338,7 +354,9 @@ def _stage(at: _Lake, name: str, sums: Sums) -> Stage:
         seq_len=allocated["seq_len"],
         bands=tuple(_band(band, train) for band in allocated["bands"]),
         cap=(at.allocation or {}).get("repetition_cap"),
-        documents=sum(at.counts(f).get("documents", 0) for f in at.of_table(f"selections/{name}").values()),
+        documents=sum(
+            at.counts(f).get("documents", 0) for f in at.of_table(f"selections/{name}").values()
+        ),
         reasons=_reasons(at, name, sums),
         drawn=_drawn(train),
         unique_tokens=sum(row["unique"] for row in train),

@@ -1,14 +1,14 @@
-"""The page: one HTML file with everything inside, no script and no request, for screens of 320 px and for paper.
+"""The page: one HTML file with everything inside, no script and no request, for phones and paper.
 
-What is worth a look is said first, in words; every table can be checked against `tokenmill status` and `audit`. Values
-come from `facts`, wording and order from here, markup from `page.html.j2`.
+What is worth a look is said first, in words; the counts are those of the ledger.
+Values come from `facts`, wording and order from here, markup from `page.html.j2`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from itertools import islice
@@ -19,9 +19,8 @@ from markupsafe import Markup
 from corpus.languages import LANGUAGES
 from mixers.allocation import NO_LANGUAGE
 from mixers.selection import OTHER
-from mixers.splits import TRAIN
 from workflows.report import figures
-from workflows.report.facts import Amount, Contamination, Counts, Drawn, Language, Report, Source, Stage
+from workflows.report.facts import Contamination, Counts, Drawn, Report, Source, Stage
 from workflows.report.scan import LEVELS
 
 RAISED = ("code", "math", "stem", "reasoning", "synthetic")  # kinds that stage 2 is to have more of
@@ -37,17 +36,17 @@ ARMS = {
     "untrusted": "no trustworthy text, waiting for the VL arm",
     "failed": "failed",
 }
+PASSED = ("selected", "not_drawn", "no_supply")
 REASONS = {
     "length": "outside the length bands",
     "no_supply": "in a cell without training documents",
-    "not_drawn": "passed, not drawn",
-    "selected": "drawn",
+    "not_drawn": "not drawn",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a comparison over stages: the share of each stage, and its ratio to the first stage."""
+    """A row of a comparison: the share in each stage, and its ratio to that in the first."""
 
     name: str
     note: str
@@ -66,6 +65,17 @@ class Drop:
     of_sources: str
 
 
+@dataclass(frozen=True)
+class Lost:
+    """What each stage loses to one reason; before it, perhaps, the count of what is left."""
+
+    name: str
+    rules: tuple[str, ...]
+    drops: tuple[Drop, ...]
+    before: str = ""
+    counted: tuple[str, ...] = ()
+
+
 def render(report: Report) -> str:
     """The page as HTML."""
     seen = {one.label for one in report.languages or () if one.label}
@@ -81,9 +91,9 @@ def render(report: Report) -> str:
         stage_languages=language_rows(report.stages),
         failed=drops(report.sources, "failed"),
         skipped=drops(report.sources, "skipped"),
+        lost=lost_rows(report.stages),
         pages=_total(source.pages for source in report.sources),
         arms=ARMS,
-        reasons=REASONS,
         levels=LEVELS,
         level_name=level_name,
         band_name=band_name,
@@ -99,7 +109,7 @@ def notes(report: Report) -> Iterable[str]:
     incomplete = [output for output in report.outputs if not output.complete]
     if incomplete:
         tables = ", ".join(dict.fromkeys(output.step for output in incomplete))
-        yield f"Not complete: {len(incomplete)} outputs (steps {tables}). The page tells what is there."
+        yield f"Not complete: {len(incomplete)} outputs (steps {tables}). Told is what is there."
     for stage in report.stages:
         yield from shortages(stage)
     for one in report.contamination or ():
@@ -112,11 +122,12 @@ def shortages(stage: Stage) -> Iterable[str]:
     """One sentence for each budget that the supply cannot meet."""
     for band in stage.bands:
         if band.shortage:
+            share = figures.percent(band.shortage / band.budget)
             what = f"documents of {band_name(band.name)} tokens" if band.name else "its documents"
             cap = f", each at most {stage.cap:g} times over all stages" if stage.cap else ""
             yield (
                 f"Stage {stage.name} is short of {figures.short(band.shortage)} of "
-                f"{figures.short(band.budget)} tokens ({figures.percent(band.shortage / band.budget)}): "
+                f"{figures.short(band.budget)} tokens ({share}): "
                 f"{what} give only {figures.short(band.planned)}{cap}."
             )
 
@@ -126,7 +137,8 @@ def _overlap_notes(one: Contamination) -> Iterable[str]:
         count = sum(n for level, n in levels.items() if level >= MUCH_OVERLAP)
         if count:
             yield (
-                f"Stage {stage} trains on {_documents(count)} that hold {figures.percent(MUCH_OVERLAP)} or more "
+                f"Stage {stage} trains on {_documents(count)} that hold "
+                f"{figures.percent(MUCH_OVERLAP)} or more "
                 f"of an item of {one.evaluation}."
             )
 
@@ -139,8 +151,8 @@ def _source_notes(source: Source) -> Iterable[str]:
         yield f"Source {source.name}: none of its {source.records:,} records became a document."
     if source.pages.get("untrusted"):
         yield (
-            f"Source {source.name}: {source.pages['untrusted']:,} of {sum(source.pages.values()):,} PDF pages have "
-            "no trustworthy text."
+            f"Source {source.name}: no trustworthy text on {source.pages['untrusted']:,} of "
+            f"{sum(source.pages.values()):,} PDF pages."
         )
 
 
@@ -155,31 +167,68 @@ def drops(sources: Iterable[Source], what: str) -> list[Drop]:
     return sorted(result, key=lambda drop: (-drop.count, drop.name))
 
 
+def lost_rows(stages: tuple[Stage, ...]) -> list[Lost]:
+    """The reasons of all stages: rules by how much they drop, then what passed and was not drawn."""
+    total: Counter[str] = Counter()
+    for stage in stages:
+        total.update({reason.name: reason.documents for reason in stage.reasons})
+    order = sorted(total, key=lambda name: (name == "length", -total[name], name))
+    rules = [_lost(name, stages) for name in order if name not in PASSED]
+    passed = replace(_lost("not_drawn", stages), before="Passed every rule", counted=PASSED)
+    if not total["not_drawn"]:
+        passed = replace(passed, name="")
+    without = [_lost("no_supply", stages)] if total["no_supply"] else []
+    return [*rules, passed, *without, Lost("", (), (), "Drawn", ("selected",))]
+
+
+def _lost(name: str, stages: tuple[Stage, ...]) -> Lost:
+    of_stages = [{reason.name: reason for reason in stage.reasons}.get(name) for stage in stages]
+    return Lost(
+        name=REASONS.get(name, name.replace("split:", "in split ")),
+        rules=tuple(dict.fromkeys(reason.rule for reason in of_stages if reason and reason.rule)),
+        drops=tuple(
+            Drop(name, reason.documents, _of_sources(reason.sources))
+            if reason
+            else Drop(name, 0, "")
+            for reason in of_stages
+        ),
+    )
+
+
 def kind_rows(stages: tuple[Stage, ...]) -> list[Row]:
-    """The make-up of each stage by kind, and of the kinds together that later stages are to have more of."""
+    """The make-up of each stage by kind, and of the kinds that later stages raise, together."""
     kinds = dict.fromkeys(kind for stage in stages for kind in stage.kinds)
     rows = [_row(kind, "", stages, [stage.kinds.get(kind) for stage in stages]) for kind in kinds]
     raised = [kind for kind in kinds if kind.lower() in RAISED]
     if len(raised) > 1:
-        together = [_add(stage.kinds[kind] for kind in raised if kind in stage.kinds) for stage in stages]
+        together = [
+            _add(stage.kinds[kind] for kind in raised if kind in stage.kinds) for stage in stages
+        ]
         rows.append(_row(" + ".join(raised), "", stages, together, strong=True))
     return rows
 
 
 def language_rows(stages: tuple[Stage, ...]) -> list[Row]:
-    """The make-up of each stage by language: the largest over all stages by name, the others together."""
+    """The make-up by language: the largest over all stages by name, the others together."""
     total: Counter[str] = Counter()
     for stage in stages:
         for label, drawn in stage.languages.items():
             total[label] += drawn.tokens
     order = sorted(total, key=lambda label: (-total[label], label))
     rows = [
-        _row(language_name(label), label if label in LANGUAGES else "", stages, [s.languages.get(label) for s in stages])
+        _row(
+            language_name(label),
+            label if label in LANGUAGES else "",
+            stages,
+            [s.languages.get(label) for s in stages],
+        )
         for label in islice(order, TOP_OF_STAGE)
     ]
     rest = order[TOP_OF_STAGE:]
     if rest:
-        together = [_add(s.languages[label] for label in rest if label in s.languages) for s in stages]
+        together = [
+            _add(s.languages[label] for label in rest if label in s.languages) for s in stages
+        ]
         rows.append(_row(f"{len(rest)} other languages", "", stages, together))
     return rows
 
@@ -196,8 +245,12 @@ def level_name(level: float) -> str:
     """A level of contamination in words."""
     following = next((bound for bound in LEVELS if bound > level), None)
     if following is None:
-        return f"{level:.0%} and more".replace("%", " %")
-    return f"{level:.0%} to {following:.0%}".replace("%", " %") if level else f"below {following:.0%}".replace("%", " %")
+        text = f"{level:.0%} and more"
+    elif level:
+        text = f"{level:.0%} to {following:.0%}"
+    else:
+        text = f"below {following:.0%}"
+    return text.replace("%", f"{figures.NO_BREAK}%")
 
 
 def language_name(label: str | None) -> str:
@@ -209,9 +262,18 @@ def language_name(label: str | None) -> str:
     return LANGUAGES[label].name if label in LANGUAGES else label
 
 
-def _row(name: str, note: str, stages: tuple[Stage, ...], drawn: list[Drawn | None], *, strong: bool = False) -> Row:
+def _row(
+    name: str,
+    note: str,
+    stages: tuple[Stage, ...],
+    drawn: Sequence[Drawn | None],
+    *,
+    strong: bool = False,
+) -> Row:
     tokens = tuple(one.tokens if one else 0 for one in drawn)
-    shares = tuple(figures.share(n, stage.drawn.tokens) for n, stage in zip(tokens, stages, strict=True))
+    shares = tuple(
+        figures.share(n, stage.drawn.tokens) for n, stage in zip(tokens, stages, strict=True)
+    )
     drawn_at_all = [stage.drawn.tokens > 0 for stage in stages]
     ratios = tuple(
         figures.ratio(one, shares[0]) if number and drawn_at_all[number] and drawn_at_all[0] else ""
@@ -249,7 +311,9 @@ def _documents(count: int) -> str:
 def _number(value: float) -> Markup:
     """A number for people, the exact one behind it."""
     exact = figures.exact(value)
-    return Markup('<data value="{}" title="{}">{}</data>').format(f"{value:.0f}", exact, figures.short(value))
+    return Markup('<data value="{}" title="{}">{}</data>').format(
+        f"{value:.0f}", exact, figures.short(value)
+    )
 
 
 def _width(share: float) -> str:
@@ -259,7 +323,9 @@ def _width(share: float) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {
         "n": _number,
         "exact": figures.exact,
@@ -267,10 +333,11 @@ def _template() -> Template:
         "size": figures.size,
         "width": _width,
         "of_sources": _of_sources,
+        "shortages": lambda stage: list(shortages(stage)),
     }
     environment.globals |= {"share": figures.share, "total": _total}
     text = (resources.files(__package__) / "page.html.j2").read_text(encoding="utf-8")
     return environment.from_string(text)
 
 
-__all__ = ["TRAIN", "Amount", "Language", "render"]
+__all__ = ["render"]

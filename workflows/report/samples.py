@@ -1,8 +1,8 @@
 """What people read: the beginnings of a few documents of each stage, and a few dead letters.
 
-The documents are drawn by a hash of their ids, one kind after the other and no language twice in a kind, so that a page
-of the same lake shows the same texts, and small kinds are seen too. Of the text only the row groups are read that hold
-one of them.
+The documents are drawn by a hash of their ids, one kind after the other, each language of a kind
+before any comes again: the page of a lake always shows the same texts, and small kinds are seen.
+Of the text only the row groups are read that hold one of them.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def samples(
 
 
 def choose(cells: Iterable[Sequence[Candidate]], count: int = PER_STAGE) -> list[Candidate]:
-    """In turn one of each kind until there are `count`; a language comes again when all of its kind have been.
+    """In turn one of each kind until there are `count`.
 
-    `cells` are the candidates of each kind and language, by key.
+    A language comes again when all of its kind have been. `cells` are the candidates of each kind
+    and language, by key.
     """
     by_kind: dict[str, list[tuple[int, Candidate]]] = defaultdict(list)
     for cell in cells:
@@ -65,7 +66,8 @@ def dead_letters(
 ) -> tuple[DeadLetter, ...]:
     """The first two of each source and reason, 24 in all.
 
-    How many of which reason lie in a part is counted beside the documents, so only the parts that are needed are read.
+    How many of which reason lie in a part is counted beside the documents, so only the parts that
+    are needed are read.
     """
     found: list[DeadLetter] = []
     for source, folder in letters.items():
@@ -73,7 +75,7 @@ def dead_letters(
         entries = folder.entries()
         for key, unit in documents[source].entries().items():
             reasons = {n.removeprefix(_FAILED) for n in unit.counts if n.startswith(_FAILED)}
-            if key not in entries or all(wanted[reason] >= LETTERS_PER_REASON for reason in reasons):
+            if key not in entries or all(wanted[one] >= LETTERS_PER_REASON for one in reasons):
                 continue
             for letter in _letters(source, folder, entries[key]):
                 wanted[letter.reason] += 1

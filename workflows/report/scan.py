@@ -1,8 +1,9 @@
 """One pass over the annotations of a lake: sums by group, never text.
 
-A part's columns are joined by position, as everything part-aligned is, and summed into small tables; four parts are in
-memory at a time (their numbers and labels, some 100 bytes a document). Columns that an older or partial lake does not
-have are left out of the sums. CorruptPartError where the rows of a sidecar are not those of the documents.
+A part's columns are joined by position, as everything part-aligned is, and summed into small
+tables; four parts are in memory at a time (numbers and labels, some 100 bytes a document). Columns
+that an older or partial lake does not have are left out of the sums. CorruptPartError where a
+sidecar has not as many rows as the tokens.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class SourceFolders:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Candidate:
-    """A document that could be shown for a stage; of each kind and language those with the least keys."""
+    """A document that could be shown: of a stage, kind and language those with the least keys."""
 
     key: int
     stage: str
@@ -118,7 +119,8 @@ def _part(of: SourceFolders, part: str) -> tuple[dict[str, pl.DataFrame], list[C
     tables = {"documents": _amounts(frame, GROUPS["documents"])}
     if "cluster_rank" in frame.columns:
         redundant = frame.filter(pl.col("cluster_rank") > 0)
-        tables["redundant"] = _amounts(redundant.with_columns(equal=pl.col("similarity") == 1), GROUPS["redundant"])
+        redundant = redundant.with_columns(equal=pl.col("similarity") == 1)
+        tables["redundant"] = _amounts(redundant, GROUPS["redundant"])
     overlaps = _overlaps(frame)
     if overlaps is not None:
         tables["contamination"] = _amounts(overlaps, GROUPS["contamination"])
@@ -148,8 +150,8 @@ def _frame(of: SourceFolders, part: str) -> pl.DataFrame:
     for name, columns in _COLUMNS.items():
         if name in of.annotations:
             frame = frame.hstack(_read(of.annotations[name], part, columns, frame.height))
-    missing = [pl.lit(None, pl.String).alias(n) for n in ("split", "language") if n not in frame.columns]
-    frame = frame.with_columns(*missing, source=pl.lit(of.source)).with_row_index("row")
+    unknown = {name: pl.lit(None, pl.String) for name in {"split", "language"} - {*frame.columns}}
+    frame = frame.with_columns(**unknown, source=pl.lit(of.source)).with_row_index("row")
     if of.is_code:
         return frame.with_columns(language=pl.lit(NO_LANGUAGE))
     return frame.with_columns(pl.col("language").fill_null(OTHER))
@@ -160,8 +162,8 @@ def _read(folder: Folder, part: str, columns: list[str], rows: int) -> pl.DataFr
     table = read_part(folder, part, columns)
     if table.num_rows != rows:
         raise CorruptPartError(
-            f"{folder.path}/{part} has {table.num_rows:,} rows, its tokens have {rows:,}. The lake was "
-            "changed by hand; `tokenmill audit --deep` names the file."
+            f"{folder.path}/{part} has {table.num_rows:,} rows, its tokens have {rows:,}. The lake "
+            "was changed by hand; `tokenmill audit --deep` names the file."
         )
     return pl.DataFrame(pl.from_arrow(table))
 
@@ -176,12 +178,14 @@ def _drawn(drawn: pl.DataFrame) -> pl.DataFrame:
     """Tokens of the copies and of the documents themselves, `<|endoftext|>` counted."""
     tokens = pl.col("n_tokens") + 1
     return drawn.group_by(GROUPS["drawn"]).agg(
-        documents=pl.len().cast(pl.Int64), unique=tokens.sum(), tokens=(tokens * pl.col("copies")).sum()
+        documents=pl.len().cast(pl.Int64),
+        unique=tokens.sum(),
+        tokens=(tokens * pl.col("copies")).sum(),
     )
 
 
 def _overlaps(frame: pl.DataFrame) -> pl.DataFrame | None:
-    """One row per document and evaluation that it shares n-grams with; None if that was not measured."""
+    """One row per document and evaluation that it shares n-grams with; None if not measured."""
     kept = ["row", "source", "n_tokens"]
     if "contamination_items" in frame.columns:
         items = frame.select(*kept, "contamination_items").explode("contamination_items")
@@ -215,6 +219,6 @@ def _candidates(of: SourceFolders, part: str, training: pl.DataFrame) -> list[Ca
         .group_by("kind", "language", maintain_order=True)
         .head(CANDIDATES)
     )
-    columns = {"tokens": "n_tokens"} | {n: n for n in ("key", "stage", "kind", "language", "row", "copies", "expected", "cell")}
-    rows = least.select(pl.col(old).alias(new) for new, old in columns.items())
+    columns = ["key", "stage", "kind", "language", "row", "copies", "expected", "cell"]
+    rows = least.select(*columns, tokens="n_tokens")
     return [Candidate(source=of.source, part=part, **row) for row in rows.iter_rows(named=True)]

@@ -143,7 +143,7 @@ def members(job: Job, item: Item) -> Item:
     label = pl.DataFrame(pl.from_arrow(labelled))
     tables = []
     for part in job.groups[item["group"]]:
-        wanted = label.filter((pl.col("vertex") >> 32) == part.number)
+        wanted = label.filter(pl.col("vertex") // (1 << 32) == part.number)
         if wanted.height:
             tables.append(_members_of(job, part, wanted))
     table = pl.concat(tables)

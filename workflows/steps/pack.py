@@ -176,27 +176,31 @@ class _Shards:
 
     def write(self, shard: pa.Table, origins: pa.Table) -> None:
         while shard.num_rows:
-            if self._open is None:
-                name = f"shard-{self._key}-{len(self._files[0]):03d}.parquet"
-                self._open = (
-                    PartWriter(self._target.shards, name, schema(self._target.seq_len)),
-                    PartWriter(self._target.origins, name, ORIGINS),
-                )
-            room = self._rows - self._open[0].rows
-            for writer, table in zip(self._open, (shard, origins), strict=True):
+            writers = self._writers()
+            room = self._rows - writers[0].rows
+            for writer, table in zip(writers, (shard, origins), strict=True):
                 writer.write(table.slice(0, room))
             shard, origins = shard.slice(room), origins.slice(room)
-            if self._open[0].rows >= self._rows:
+            if writers[0].rows >= self._rows:
                 self._roll()
 
     def close(self) -> tuple[list[File], list[File]]:
-        if self._open is not None:
+        """A bucket without sequences still has one file: whoever scans an empty split finds its columns."""
+        if self._open is not None or not self._files[0]:
             self._roll()
         return self._files
 
+    def _writers(self) -> tuple[PartWriter, PartWriter]:
+        if self._open is None:
+            name = f"shard-{self._key}-{len(self._files[0]):03d}.parquet"
+            self._open = (
+                PartWriter(self._target.shards, name, schema(self._target.seq_len)),
+                PartWriter(self._target.origins, name, ORIGINS),
+            )
+        return self._open
+
     def _roll(self) -> None:
-        assert self._open is not None
-        for writer, files in zip(self._open, self._files, strict=True):
+        for writer, files in zip(self._writers(), self._files, strict=True):
             files.append(writer.close())
         self._open = None
 

@@ -64,19 +64,23 @@ class Job:
 
 
 def run(context: Context) -> None:
-    """Read every source that is not complete."""
+    """Read every source that is not complete, all in one go."""
+    jobs = {source.name: _job(context, source) for source in context.plan.model.sources}
+    todo = {name: job for name, job in jobs.items() if not job.documents.is_complete}
+    items = []
     for source in context.plan.model.sources:
-        job = _job(context, source)
-        context.fill(
-            "read",
-            [job.documents, job.pages, job.dead_letters],
-            partial(read_unit, job),
-            partial(_items, context, source),
-        )
+        if source.name in todo:
+            done = todo[source.name].documents.entries()  # put last, after pages and dead letters
+            items += [item for item in _items(context, source) if item["key"] not in done]
+    context.engine.map("read", partial(read_unit, todo), items)
+    for job in todo.values():
+        for folder in (job.pages, job.dead_letters, job.documents):
+            context.finish(folder)
 
 
-def read_unit(job: Job, item: Item) -> Item:
+def read_unit(jobs: Mapping[str, Job], item: Item) -> Item:
     """Read one unit of raw files and commit what comes out; the documents' entry is put last."""
+    job = jobs[item["source"]]
     files = [InputFile(path=path, uri=uri, size=size) for path, uri, size in item["files"]]
     reader = READERS[job.reader]
     options = settings(reader.options, job.options, job.source)
@@ -228,7 +232,11 @@ def _items(context: Context, source: Source) -> list[Item]:
         context.plan.model.resources.part_bytes,
     )
     return [
-        {"key": f"{number:05d}", "files": [[f.path, f.uri, f.size] for f in unit]}
+        {
+            "key": f"{number:05d}",
+            "source": source.name,
+            "files": [[f.path, f.uri, f.size] for f in unit],
+        }
         for number, unit in enumerate(units)
     ]
 

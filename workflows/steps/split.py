@@ -142,7 +142,7 @@ def _links_of(job: Job, part: Part) -> pl.DataFrame:
         rows.extend((vertex, virtual) for virtual in _virtual(job, document, cluster))
     previous = _previous(job, part)
     frame = pl.DataFrame(rows, schema={"vertex": pl.Int64, "link": pl.Int64}, orient="row")
-    return frame.with_columns(previous=previous.gather(frame["vertex"] & 0xFFFFFFFF))
+    return frame.with_columns(previous=previous.gather(frame["vertex"] % (1 << 32)))
 
 
 def _virtual(job: Job, document: dict[str, Any], cluster: dict[str, Any]) -> list[int]:

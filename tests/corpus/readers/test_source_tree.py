@@ -60,9 +60,9 @@ def test_files(tmp_path: Path) -> None:
     }
     a, b = results["r/a.py"], results["r/b.c"]
     assert (a.licence, b.licence) == ("MIT", "GPL-2.0-only")
-    assert a.metadata == {"repository": "r", "path": "a.py", "language": "Python"}
+    assert a.metadata == {"repository": "r", "path": "a.py", "programming_language": "Python"}
     assert a.code
-    assert b.metadata["language"] == "C"
+    assert b.metadata["programming_language"] == "C"
 
 
 def test_join(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_join(tmp_path: Path) -> None:
     (joined,) = [result for result in results if result.path.endswith("/")]
     assert isinstance(joined, Record)
     assert (joined.path, joined.index, joined.code) == ("r/", 0, True)
-    assert joined.metadata == {"repository": "r", "joined": True, "language": "Python"}
+    assert joined.metadata == {"repository": "r", "joined": True, "programming_language": "Python"}
     order = ["r/lib/base.py", "r/lib/tool.py", "r/a.py"]
     assert joined.parents == tuple((path, 0) for path in order)
     assert joined.text == (
