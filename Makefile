@@ -7,11 +7,11 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 BENCHES := $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))
 
-.PHONY: run test test-all check bench $(BENCHES) samples clean help
+.PHONY: run test quick check bench $(BENCHES) samples clean help
 
 help:
 	@echo "make run    raw files of samples/ to token shards and a report (LAKE=$(LAKE))"
-	@echo "make test   the test suite; make test-all adds the slow ones"
+	@echo "make test   the test suite; make quick leaves out what takes minutes"
 	@echo "make check  ruff and mypy"
 	@echo "make bench  all benchmarks, or one: $(BENCHES)"
 
@@ -20,10 +20,10 @@ run: $(STAMP) samples
 	$(BIN)/tokenmill report --lake $(LAKE)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
-
-test-all: $(STAMP)
 	$(BIN)/python -m pytest
+
+quick: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

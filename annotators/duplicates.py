@@ -13,11 +13,12 @@
 
 The canonical order is source priority, then length in tokens, then id. A member whose signature estimates less than the
 threshold is not believed: the members that fail are clustered among themselves, leader by leader, and stand alone in
-the end. Chained merges (Lee et al. 2021, arXiv 2107.06499, follow chains) therefore do not pull a family into one cluster.
+the end. Chains, which Lee et al. 2021 (arXiv 2107.06499) follow, therefore do not pull a family into one cluster.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def resolve(members: pl.DataFrame, threshold: float) -> pl.DataFrame:
     hashes = ordered["content_hash"].rank("dense").to_numpy()
     leader = np.arange(len(component))
     similarity = np.ones(len(component), dtype=np.float32)
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         _follow_leaders(start, stop, signatures, hashes, threshold, leader, similarity)
     return (
         ordered.select("vertex", "id")

@@ -23,5 +23,7 @@ def components(left: Int64s, right: Int64s) -> tuple[Int64s, Int64s]:
     ones = np.ones(len(left), dtype=np.int8)
     graph = coo_array((ones, (ends[0], ends[1])), shape=(len(vertices), len(vertices)))
     _, component = connected_components(graph, directed=False)
-    _, first = np.unique(component, return_index=True)  # vertices ascend, so the first is the smallest
+    _, first = np.unique(
+        component, return_index=True
+    )  # vertices ascend, so the first is the smallest
     return vertices, vertices[first[component]]

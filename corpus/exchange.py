@@ -9,6 +9,7 @@ reads; group parts per map task to keep maps in the thousands.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -33,7 +34,7 @@ def write_partitioned(
     bounds = np.flatnonzero(np.diff(sorted_partitions)) + 1
     edges = [0, *bounds.tolist(), table.num_rows]
     writer = PartWriter(folder, name, table.schema, one_group=True)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         writer.write(table.slice(start, stop - start))
         writer.flush()
     return writer.close()

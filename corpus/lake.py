@@ -137,7 +137,9 @@ class Folder:
 class PartWriter:
     """Writes one Parquet file, in row groups of about `ROW_GROUP_BYTES`; `close` gives its `File`."""
 
-    def __init__(self, folder: Folder, name: str, schema: pa.Schema, *, one_group: bool = False) -> None:
+    def __init__(
+        self, folder: Folder, name: str, schema: pa.Schema, *, one_group: bool = False
+    ) -> None:
         self._name = name
         self._schema = schema
         self._sink = storage.Sink(folder.file_uri(name))
@@ -186,9 +188,7 @@ def read_part(folder: Folder, name: str, columns: list[str] | None = None) -> pa
     return pa.concat_tables(iter_part(folder, name, columns))
 
 
-def iter_part(
-    folder: Folder, name: str, columns: list[str] | None = None
-) -> Iterator[pa.Table]:
+def iter_part(folder: Folder, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """One file row group by row group (at least one table, perhaps empty)."""
     uri = folder.file_uri(name)
     try:

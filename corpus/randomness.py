@@ -34,7 +34,9 @@ def keyed(words: UInt64s, seed: int, purpose: str, *salts: npt.ArrayLike) -> UIn
     return state
 
 
-def uniform(words: UInt64s, seed: int, purpose: str, *salts: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def uniform(
+    words: UInt64s, seed: int, purpose: str, *salts: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
     """The same as numbers in [0, 1) with 53 random bits."""
     bits = keyed(words, seed, purpose, *salts) >> np.uint64(11)
     return bits.astype(np.float64) * 2.0**-53

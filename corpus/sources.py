@@ -36,7 +36,7 @@ def list_source(root: str, suffixes: Sequence[str], *, name: str, reader: str) -
     files, marks, ignored = [], {}, Counter[str]()
     for path, info in sorted(found.items()):
         relative = path[len(prefix) + 1 :] or path.rsplit("/", 1)[-1]
-        if found.keys() == {path} and path == prefix or path.lower().endswith(tuple(suffixes)):
+        if (found.keys() == {path} and path == prefix) or path.lower().endswith(tuple(suffixes)):
             uri = path if storage.is_local(root) else file_system.unstrip_protocol(path)
             files.append(InputFile(path=relative, uri=uri, size=int(info["size"])))
             marks[relative] = str(info.get("ETag") or info.get("mtime") or "")

@@ -11,7 +11,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import fsspec
@@ -98,10 +98,8 @@ def exists(uri: str) -> bool:
 
 def remove(uri: str) -> None:
     """Remove one file; nothing happens if there is none."""
-    try:
+    with suppress(FileNotFoundError):
         filesystem(uri).rm_file(uri)
-    except FileNotFoundError:
-        pass
 
 
 def remove_many(uris: list[str]) -> None:

@@ -35,7 +35,8 @@ PATTERN = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 _SAME_PATTERN = regex.compile(
-    PATTERN.replace(r"[^\s", r"[^\p{White_Space}").replace(r"\s", r"\p{White_Space}")
+    PATTERN.replace(r"[^\s", r"[^\p{White_Space}")
+    .replace(r"\s", r"\p{White_Space}")
     .replace(r"\S", r"\P{White_Space}")
 )
 _SAFE = re.compile(r"(?:\n(?=[^\W\d_])|(?<=[0-9])(?=.))", re.DOTALL)
@@ -85,7 +86,7 @@ class Tokenizer:
         ends = np.zeros(VOCABULARY, dtype=np.bool_)
         for token in range(END_OF_TEXT):
             piece = self._encoding.decode_single_token_bytes(token)
-            ends[token] = piece.endswith(b"\n\n") or piece.endswith(b"\n\r\n")
+            ends[token] = piece.endswith((b"\n\n", b"\n\r\n"))
         return ends
 
 

@@ -67,7 +67,9 @@ class Lake:
             known = [table for table in tables if source in self._names(table)]
             frames += [self._joined(known, source, part) for part in parts]
         if not frames:
-            raise TokenmillError(f"the lake {self.uri} has no documents of {sources or 'any source'}")
+            raise TokenmillError(
+                f"the lake {self.uri} has no documents of {sources or 'any source'}"
+            )
         return pl.concat(frames, how="diagonal")
 
     def annotations(self, name: str, *sources: str) -> pl.LazyFrame:
@@ -101,7 +103,9 @@ class Lake:
     def _folder(self, table: str, name: str) -> Folder:
         rows = self.catalog.filter(pl.col("table") == table, pl.col("name") == name)
         if rows.height == 0:
-            raise TokenmillError(f"the lake {self.uri} has no {table} of {name!r}; it has {self._names(table)}")
+            raise TokenmillError(
+                f"the lake {self.uri} has no {table} of {name!r}; it has {self._names(table)}"
+            )
         return Folder(self.uri, rows["path"][0])
 
     def _scan(self, table: str, names: tuple[str, ...]) -> pl.LazyFrame:
@@ -113,7 +117,9 @@ class Lake:
         ]
         if not files:
             known = sorted(set(self.catalog["table"].to_list()))
-            raise TokenmillError(f"the lake {self.uri} has no rows of {table} {list(names)}; tables: {known}")
+            raise TokenmillError(
+                f"the lake {self.uri} has no rows of {table} {list(names)}; tables: {known}"
+            )
         return pl.scan_parquet(files, storage_options=storage_options(self.uri))
 
     def _joined(self, tables: list[str], source: str, part: str) -> pl.LazyFrame:

@@ -1,7 +1,7 @@
 """From budgets to rates: how many copies of a document of each cell a stage expects.
 
-Documents are summed into *strata*: all documents that are in the same cell in every stage. A stage's budget is spread over
-its cells (language share x natural share within the language x weight; within length bands, where the mixture has
+Documents are summed into *strata*: all documents that are in the same cell in every stage. A stage's budget is spread
+over its cells (language share x natural share within the language x weight; within length bands, where the mixture has
 them), then over the strata of a cell by one rate, capped by what the repetition cap over all stages leaves. What a
 capped cell cannot take goes to the others of its band in proportion; what the band cannot take is a shortage,
 reported and never filled from elsewhere. Stages are served last to first: a later stage is pickier.
@@ -30,7 +30,9 @@ CELL = ["language", "kind", "source", "band"]
 class Allocation:
     """What the solver decided."""
 
-    rates: pl.DataFrame  # the strata, with one column `rate:<stage>` of expected copies per document
+    rates: (
+        pl.DataFrame
+    )  # the strata, with one column `rate:<stage>` of expected copies per document
     cells: pl.DataFrame  # stage, language, kind, source, band, supply, target, planned (tokens)
     bands: pl.DataFrame  # stage, band, budget, planned, shortage (tokens)
 
@@ -70,7 +72,9 @@ def targets(supply: pl.DataFrame, mixture: Mixture, budget: float) -> Floats:
     if supply.height == 0:
         return np.empty(0)
     share = _language_shares(supply, mixture.languages, budget)
-    share = share * np.array([_weight(row, mixture.weights) for row in supply.iter_rows(named=True)])
+    share = share * np.array(
+        [_weight(row, mixture.weights) for row in supply.iter_rows(named=True)]
+    )
     result = np.zeros(supply.height)
     for name, part in _band_budgets(mixture, budget).items():
         chosen = (supply["band"] == name).to_numpy()
@@ -141,7 +145,8 @@ def _language_shares(supply: pl.DataFrame, languages: Languages, budget: float) 
     asked = asked / asked.sum() * amounts.sum()
     factor = dict(zip(unique["language"].to_list(), (asked / amounts).tolist(), strict=True))
     factors = np.array([factor.get(name, 1.0) for name in frame["language"].to_list()])
-    return natural * factors
+    shares: Floats = natural * factors
+    return shares
 
 
 def _weight(cell: Mapping[str, object], weights: list[Weight]) -> float:
@@ -158,12 +163,11 @@ def _band_budgets(mixture: Mixture, budget: float) -> dict[str, float]:
     return {band.name: budget * band.share for band in mixture.lengths}
 
 
-def _reachable(
-    cell: npt.NDArray[np.int64], count: int, tokens: Floats, left: Floats
-) -> Floats:
+def _reachable(cell: npt.NDArray[np.int64], count: int, tokens: Floats, left: Floats) -> Floats:
     """Tokens that each cell can still give under the repetition cap."""
     chosen = cell >= 0
-    return np.bincount(cell[chosen], (tokens * left)[chosen], minlength=count)
+    reachable = np.bincount(cell[chosen], (tokens * left)[chosen], minlength=count)
+    return reachable.astype(np.float64)
 
 
 def _spread(
@@ -177,13 +181,14 @@ def _spread(
         got = float(planned[chosen].sum())
         short = part - got if part - got > 1e-6 * part else 0.0
         rows.append({"band": name, "budget": part, "planned": got, "shortage": short})
-    return planned, pl.DataFrame(rows, schema=dict.fromkeys(["band"], pl.String) | dict.fromkeys(
-        ["budget", "planned", "shortage"], pl.Float64))
+    return planned, pl.DataFrame(
+        rows,
+        schema=dict.fromkeys(["band"], pl.String)
+        | dict.fromkeys(["budget", "planned", "shortage"], pl.Float64),
+    )
 
 
-def _rates(
-    cell: npt.NDArray[np.int64], planned: Floats, tokens: Floats, left: Floats
-) -> Floats:
+def _rates(cell: npt.NDArray[np.int64], planned: Floats, tokens: Floats, left: Floats) -> Floats:
     """One rate per cell, capped per stratum so that the tokens add up to what is planned."""
     rate = np.zeros(len(tokens))
     order = np.argsort(cell, kind="stable")

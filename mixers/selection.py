@@ -24,7 +24,12 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from polars.exceptions import ColumnNotFoundError, InvalidOperationError, SQLInterfaceError, SQLSyntaxError
+from polars.exceptions import (
+    ColumnNotFoundError,
+    InvalidOperationError,
+    SQLInterfaceError,
+    SQLSyntaxError,
+)
 
 from corpus.document import ID
 from corpus.errors import PlanError
@@ -56,7 +61,12 @@ def compile_rules(mixture: Mixture, known: Collection[str], where: str) -> dict[
     for name, text in mixture.rules.items():
         try:
             expression = pl.sql_expr(text)
-        except (SQLSyntaxError, SQLInterfaceError, InvalidOperationError, ColumnNotFoundError) as error:
+        except (
+            SQLSyntaxError,
+            SQLInterfaceError,
+            InvalidOperationError,
+            ColumnNotFoundError,
+        ) as error:
             raise PlanError(f"{where}: rule {name}: {text!r} is not valid SQL: {error}") from None
         for column in expression.meta.root_names():
             if column not in known:
@@ -96,13 +106,16 @@ def judge(frame: pl.DataFrame, rules: Rules, mixture: Mixture) -> pl.DataFrame:
 
     The frame has the rules' columns and `language`, `kind`, `source`, `split`, `n_tokens`.
     """
-    reason = pl.when(~pl.col("split").is_in([TRAIN, VALIDATION])).then(
+    band = _band(mixture)
+    kept_out = pl.when(~pl.col("split").is_in([TRAIN, VALIDATION])).then(
         pl.concat_str(pl.lit("split:"), pl.col("split"))
     )
-    for name, expression in rules.items():
-        reason = reason.when(~expression.fill_null(value=False)).then(pl.lit(name))
-    band = _band(mixture)
-    reason = reason.when(band.is_null()).then(pl.lit("length"))
+    failed = [
+        pl.when(~expression.fill_null(value=False)).then(pl.lit(name))
+        for name, expression in rules.items()
+    ]
+    no_band = pl.when(band.is_null()).then(pl.lit("length"))
+    reason = pl.coalesce(kept_out, *failed, no_band)
     cell = pl.struct(
         language=pl.when(pl.col("kind") == "code")
         .then(pl.lit(NO_LANGUAGE))
@@ -111,7 +124,7 @@ def judge(frame: pl.DataFrame, rules: Rules, mixture: Mixture) -> pl.DataFrame:
         source="source",
         band=band,
     )
-    return frame.select(reason.otherwise(None).alias("reason"), cell.alias("cell")).with_columns(
+    return frame.select(reason.alias("reason"), cell.alias("cell")).with_columns(
         cell=pl.when(pl.col("reason").is_null()).then("cell")
     )
 
@@ -124,7 +137,9 @@ def strata(frame: pl.DataFrame, judged: Mapping[str, pl.DataFrame]) -> pl.DataFr
     return (
         together.filter((pl.col("split") == TRAIN) & eligible)
         .group_by(list(judged))
-        .agg(documents=pl.len().cast(pl.Int64), tokens=(pl.col("n_tokens").cast(pl.Int64) + 1).sum())
+        .agg(
+            documents=pl.len().cast(pl.Int64), tokens=(pl.col("n_tokens").cast(pl.Int64) + 1).sum()
+        )
     )
 
 
@@ -188,11 +203,9 @@ def _sidecar(
 def _band(mixture: Mixture) -> pl.Expr:
     if not mixture.lengths:
         return pl.lit("")
-    tokens = pl.col("n_tokens")
-    band = pl.when(pl.lit(value=False)).then(pl.lit(""))
-    for length in mixture.lengths:
-        inside = tokens >= length.at_least
-        if length.below is not None:
-            inside &= tokens < length.below
-        band = band.when(inside).then(pl.lit(length.name))
-    return band.otherwise(None)
+    return pl.coalesce(
+        pl.when(pl.col("n_tokens").is_between(length.at_least, (length.below or 1 << 62) - 1)).then(
+            pl.lit(length.name)
+        )
+        for length in mixture.lengths
+    )

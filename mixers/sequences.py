@@ -17,21 +17,24 @@ A shard row is one sequence:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpus.compiled import compiled
 from corpus.document import ID
 from corpus.randomness import id_words, keyed
 from corpus.tokenizer import END_OF_TEXT
 from mixers.packing import best_fit, cut
 
 VERSION = 1
-ORIGINS = pa.schema([pa.field("parts", pa.list_(pa.int32())), pa.field("rows", pa.list_(pa.int32()))])
+ORIGINS = pa.schema(
+    [pa.field("parts", pa.list_(pa.int32())), pa.field("rows", pa.list_(pa.int32()))]
+)
 COPIES = pa.schema(
     [  # what travels through the exchange: one row per copy of a document
         pa.field("id", ID, nullable=False),
@@ -94,11 +97,13 @@ def arrange(
     return _shuffled(document, start, length, sequence, order_key)
 
 
-def rows(copies: pa.Table, pieces: Pieces, seq_len: int, at_once: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+def rows(
+    copies: pa.Table, pieces: Pieces, seq_len: int, at_once: int
+) -> Iterator[tuple[pa.Table, pa.Table]]:
     """(shard rows, origins rows), at most `at_once` sequences at a time."""
     total = int(pieces.sequence[-1]) + 1 if len(pieces.sequence) else 0
     bounds = np.searchsorted(pieces.sequence, np.arange(0, total + at_once, at_once))
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in itertools.pairwise(bounds):
         chosen = Pieces(*(column[first:last] for column in pieces))
         yield _tables(copies, chosen, seq_len)
 
@@ -135,7 +140,9 @@ def _cut_all(
     document, start, length = [whole], [np.zeros_like(whole)], [lengths[whole]]
     for index in np.flatnonzero(lengths > seq_len):
         ends = paragraph_ends[tokens[offsets[index] : offsets[index + 1]]]
-        pieces = np.array(cut(int(lengths[index]), seq_len, ends, balanced=balanced), dtype=np.int64)
+        pieces = np.array(
+            cut(int(lengths[index]), seq_len, ends, balanced=balanced), dtype=np.int64
+        )
         document.append(np.full(len(pieces), index))
         start.append(pieces[:, 0])
         length.append(pieces[:, 1])
@@ -170,14 +177,19 @@ def _tables(copies: pa.Table, pieces: Pieces, seq_len: int) -> tuple[pa.Table, p
     ends = np.cumsum(pieces.length)
     before = np.concatenate([[0], ends])[segment_offsets]  # tokens before each sequence
     input_ids = np.full((count, seq_len), END_OF_TEXT, dtype=np.uint32)
-    _copy_tokens(input_ids, tokens, offsets, *pieces[:3], local, ends - pieces.length - before[local])
+    _copy_tokens(
+        input_ids, tokens, offsets, *pieces[:3], local, ends - pieces.length - before[local]
+    )
     chosen = copies.select(["id", "copy", "part", "row"]).take(pa.array(pieces.document))
     cumulative = np.insert(ends - before[local], segment_offsets[:-1], 0)
     shard = pa.table(
         [
             pa.FixedSizeListArray.from_arrays(pa.array(input_ids.ravel()), seq_len),
             pa.array(np.diff(before).astype(np.int32)),
-            _lists(segment_offsets + np.arange(count + 1, dtype=np.int32), pa.array(cumulative, pa.int32())),
+            _lists(
+                segment_offsets + np.arange(count + 1, dtype=np.int32),
+                pa.array(cumulative, pa.int32()),
+            ),
             _lists(segment_offsets, _one(chosen.column("id"))),
             _lists(segment_offsets, pa.array(pieces.start.astype(np.int32))),
             _lists(segment_offsets, _one(chosen.column("copy"))),
@@ -196,7 +208,7 @@ def _lists(offsets: npt.NDArray[np.int32], values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _copy_tokens(
     out: npt.NDArray[np.uint32],
     tokens: npt.NDArray[np.uint32],
@@ -207,7 +219,7 @@ def _copy_tokens(
     sequence: npt.NDArray[np.int64],
     position: npt.NDArray[np.int64],
 ) -> None:
-    """Copy each piece to its place; the token behind a document's last is `<|endoftext|>`, which `out` is filled with."""
+    """Copy each piece to its place. `out` is full of `<|endoftext|>`, the token behind a document's last."""
     for index in range(len(document)):
         begin = offsets[document[index]] + start[index]
         count = min(length[index], offsets[document[index] + 1] - begin)

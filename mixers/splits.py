@@ -40,9 +40,7 @@ def link(kind: str, name: str | bytes) -> int:
     return -1 - (hash64("link", kind, text) >> 1)
 
 
-def assign(
-    documents: pl.DataFrame, seed: int, validation: float, targets: float
-) -> pl.DataFrame:
+def assign(documents: pl.DataFrame, seed: int, validation: float, targets: float) -> pl.DataFrame:
     """The split of each document.
 
     `documents`: group (uint64), previous (string, null for a new document), kept_out and trained (bool: whether any
@@ -52,17 +50,21 @@ def assign(
     drawn = np.where(
         draw < validation, VALIDATION, np.where(draw < validation + targets, TARGETS, TRAIN)
     )
-    return documents.with_columns(drawn=pl.Series(drawn, dtype=pl.String)).with_columns(
-        split=pl.when(pl.col("previous").is_in(NEVER_TRAIN))
-        .then("previous")
-        .when("kept_out")
-        .then(pl.lit(HELD_OUT))
-        .when(pl.col("previous") == HELD_OUT)
-        .then(pl.lit(HELD_OUT))
-        .when("trained")
-        .then(pl.lit(TRAIN))
-        .otherwise("drawn")
-    ).drop("drawn")
+    return (
+        documents.with_columns(drawn=pl.Series(drawn, dtype=pl.String))
+        .with_columns(
+            split=pl.when(pl.col("previous").is_in(NEVER_TRAIN))
+            .then("previous")
+            .when("kept_out")
+            .then(pl.lit(HELD_OUT))
+            .when(pl.col("previous") == HELD_OUT)
+            .then(pl.lit(HELD_OUT))
+            .when("trained")
+            .then(pl.lit(TRAIN))
+            .otherwise("drawn")
+        )
+        .drop("drawn")
+    )
 
 
 def own_group(id_words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

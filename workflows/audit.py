@@ -14,19 +14,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 import pyarrow.compute as pc
 
 from corpus import storage
-from corpus.errors import CorruptPartError, TokenmillError
+from corpus.errors import CorruptPartError
 from corpus.lake import Entry, Folder, add_counts, iter_part
-from corpus.views import CATALOG
+from corpus.views import open_lake
 
 ALIGNED = ("annotations/", "tokens", "splits", "selections/")
 
@@ -89,19 +87,9 @@ def audit(lake: str, *, deep: bool = False) -> Audit:
     return result
 
 
-def read_catalog(lake: str) -> pl.DataFrame:
-    """The catalog of a lake. TokenmillError if nothing was ever run there."""
-    data = storage.get_or_none(storage.join(lake, CATALOG))
-    if data is None:
-        raise TokenmillError(
-            f"there is no lake at {lake} (no {CATALOG}). Name it with --lake, or make it with `tokenmill run PLAN --lake {lake}`"
-        )
-    return pl.read_parquet(io.BytesIO(data))
-
-
 def _outputs(lake: str, result: Audit) -> Iterator[Output]:
     """The outputs in the catalog. A step that has not run is not a problem; one that is half done is."""
-    for row in read_catalog(lake).iter_rows(named=True):
+    for row in open_lake(lake).catalog.iter_rows(named=True):
         folder = Folder(lake, row["path"])
         entries = folder.entries()
         if not folder.is_complete and entries:
@@ -119,12 +107,16 @@ def _check_files(output: Output, result: Audit, *, deep: bool) -> None:
     for file in files:
         result.files += 1
         result.bytes += file.bytes
-        result.equal(f"{output.folder.path}/{file.name}: bytes", sizes.get(file.name, -1), file.bytes)
+        result.equal(
+            f"{output.folder.path}/{file.name}: bytes", sizes.get(file.name, -1), file.bytes
+        )
     if not deep:
         return
     present = [file for file in files if file.name in sizes]
     with ThreadPoolExecutor(8) as pool:
-        hashes = pool.map(lambda file: storage.sha256_of(output.folder.file_uri(file.name)), present)
+        hashes = pool.map(
+            lambda file: storage.sha256_of(output.folder.file_uri(file.name)), present
+        )
         for file, digest in zip(present, hashes, strict=True):
             result.equations += 1
             if digest != file.sha256:
@@ -150,7 +142,9 @@ def _check_read(documents: Output, letters: Output, pages: Output, result: Audit
 
 
 def _check_aligned(output: Output, documents: Output, result: Audit) -> None:
-    rows = {f.name.removesuffix(".parquet"): f.rows for e in documents.entries.values() for f in e.files}
+    rows = {
+        f.name.removesuffix(".parquet"): f.rows for e in documents.entries.values() for f in e.files
+    }
     for key in rows.keys() | output.entries.keys():
         have = output.entries[key].rows if key in output.entries else -1
         result.equal(f"{output.where}, part {key}: rows = documents", have, rows.get(key, -1))
@@ -161,7 +155,9 @@ def _check_duplicates(outputs: Mapping[tuple[str, str], Output], result: Audit) 
     if clusters is None:
         return
     redundant = sum(
-        output.total("redundant") for (t, _), output in outputs.items() if t == "annotations/duplicates"
+        output.total("redundant")
+        for (t, _), output in outputs.items()
+        if t == "annotations/duplicates"
     )
     expected = clusters.total("members") - clusters.total("clusters")
     result.equal("duplicates: redundant = members - clusters", redundant, expected)
@@ -186,7 +182,11 @@ def _check_pack(
     )
     where = f"stage {stage}, {split}"
     for what in ("copies", "tokens"):
-        result.equal(f"{where}: {what} selected = in shards", selected.get(f"{what}.{split}", 0), shards.total(what))
+        result.equal(
+            f"{where}: {what} selected = in shards",
+            selected.get(f"{what}.{split}", 0),
+            shards.total(what),
+        )
     rows = sum(entry.rows for entry in shards.entries.values())
     result.equal(f"{where}: sequences = rows", shards.total("sequences"), rows)
     origins = outputs[f"origins/{stage}", split]

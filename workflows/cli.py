@@ -47,7 +47,9 @@ class Commands(click.Group):
             _fail(ctx, "stopped at once; run the same command again to go on", 130)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
 @click.option("--quiet", is_flag=True, help="Say nothing but results and errors.")
 @click.version_option(package_name="tokenmill")
@@ -61,7 +63,9 @@ def main(ctx: click.Context, debug: bool, quiet: bool) -> None:
     logging.getLogger("workflows").setLevel(level)
 
 
-lake_option = click.option("--lake", default=DEFAULT_LAKE, show_default=True, help="A folder or an object-store URI.")
+lake_option = click.option(
+    "--lake", default=DEFAULT_LAKE, show_default=True, help="A folder or an object-store URI."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -73,7 +77,9 @@ def init(folder: str, out: str) -> None:
     from workflows.init import write_plan
 
     for item in write_plan(folder, out):
-        click.echo(f"{item.reader:<12} {item.files:>8,} files  {item.bytes / 1e6:>10,.1f} MB  {item.path}")
+        click.echo(
+            f"{item.reader:<12} {item.files:>8,} files  {item.bytes / 1e6:>10,.1f} MB  {item.path}"
+        )
     click.echo(f"wrote {out}; run it with: tokenmill run {out}")
 
 
@@ -141,7 +147,9 @@ def status(lake: str, as_json: bool) -> None:
         table.add_row(line.step, line.table, line.name, line.state, *numbers)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     if found.running:
-        click.echo(f"running: process {found.running['pid']} on {found.running['host'].split('/')[0]}")
+        click.echo(
+            f"running: process {found.running['pid']} on {found.running['host'].split('/')[0]}"
+        )
     if found.last and found.last["error"]:
         click.echo(f"the last run failed: {found.last['error']}")
     for path in found.stale:
@@ -183,7 +191,9 @@ def trace(shard: str, row: int, token: int | None, as_json: bool) -> None:
 
     segments = trace_shard(shard, row, token)
     if as_json:
-        click.echo(json.dumps([asdict(s) for s in segments], indent=1, default=_hex, ensure_ascii=False))
+        click.echo(
+            json.dumps([asdict(s) for s in segments], indent=1, default=_hex, ensure_ascii=False)
+        )
         return
     for segment in segments:
         _print_segment(segment)
@@ -191,7 +201,9 @@ def trace(shard: str, row: int, token: int | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("path")
-@click.option("--head", default=5, show_default=True, type=click.IntRange(min=1), help="Rows to show.")
+@click.option(
+    "--head", default=5, show_default=True, type=click.IntRange(min=1), help="Rows to show."
+)
 @click.option("--decode", "decoded", is_flag=True, help="Decode input_ids to text.")
 @json_option
 def inspect(path: str, head: int, decoded: bool, as_json: bool) -> None:
@@ -242,7 +254,15 @@ def languages(name: str | None, as_json: bool) -> None:
     for column in ("label", "name", "family", "identified", "words", "stop words", "thresholds"):
         table.add_column(column)
     for row in rows:
-        table.add_row(row.label, row.name, row.family, row.identified, row.words, row.stop_words, row.thresholds)
+        table.add_row(
+            row.label,
+            row.name,
+            row.family,
+            row.identified,
+            row.words,
+            row.stop_words,
+            row.thresholds,
+        )
     Console(width=None if sys.stdout.isatty() else 130).print(table)
     if name is None:
         named = sum(row.identified != "no" for row in rows)
@@ -276,9 +296,13 @@ def _print_segment(segment: Any) -> None:
     size = stop - start
     click.secho(f"tokens {start} to {stop - 1}: document {segment.document_id.hex()}", fg="cyan")
     click.echo(f"  record      {document['source']}: {document['locator']}")
-    click.echo(f"  segment     document tokens {segment.document_offset} to {segment.document_offset + size - 1}")
+    click.echo(
+        f"  segment     document tokens {segment.document_offset} to {segment.document_offset + size - 1}"
+    )
     click.echo(f"  copy        {segment.copy + 1} of {segment.copies}")
-    click.echo(f"  selection   {json.dumps(segment.selection, ensure_ascii=False, default=_hex)}; split {segment.split}")
+    click.echo(
+        f"  selection   {json.dumps(segment.selection, ensure_ascii=False, default=_hex)}; split {segment.split}"
+    )
     click.echo(f"  made by     {document['provenance']}; {document['metadata']}")
     for parent in document["parent_ids"]:
         click.echo(f"  parent      {parent.hex()}")
@@ -286,7 +310,9 @@ def _print_segment(segment: Any) -> None:
         shown = json.dumps(values, ensure_ascii=False, default=_hex)
         click.echo(f"  {name:<11} {shown if len(shown) <= 300 else shown[:300] + ' …'}")
     click.echo(f"  lies in     {segment.part} row {segment.row}")
-    click.echo(f"  bytes       {'equal to the document' if segment.matches else 'DIFFER from the document'}")
+    click.echo(
+        f"  bytes       {'equal to the document' if segment.matches else 'DIFFER from the document'}"
+    )
     text = " ".join(segment.text.split())
     click.echo(f"  text        {text if len(text) <= 200 else text[:200] + ' …'}")
 

@@ -31,11 +31,11 @@ Task = Callable[[Item], Item]
 MAX_BLOCKS = 5_000  # Ray Data keeps state per block; beyond this, items share blocks
 
 
-class StepFailed(TokenmillError):
+class StepError(TokenmillError):
     """Some parts of a step failed; what is done stays done, and the next run retries the rest."""
 
 
-class Drained(TokenmillError):
+class DrainedError(TokenmillError):
     """The run was asked to stop and has stopped cleanly. Exit code 130."""
 
     exit_code = 130
@@ -80,12 +80,12 @@ class Engine:
         storage.put(self.stop_marker, b"")
 
     def map(self, step: str, task: Task, items: Iterable[Item]) -> None:
-        """Run `task` on every item. StepFailed names the first errors; Drained if asked to stop."""
+        """Run `task` on every item. StepError names the first errors; DrainedError if asked to stop."""
         items = list(items)
         if not items:
             return
         if storage.exists(self.stop_marker):
-            raise Drained(f"stopped before step {step}; run the same command again to go on")
+            raise DrainedError(f"stopped before step {step}; run the same command again to go on")
         self._start()
         failed: list[Item] = []
         stopped = 0
@@ -96,9 +96,9 @@ class Engine:
                 if "error" in outcome:
                     failed.append(outcome)
         if failed:
-            raise StepFailed(_describe(step, failed, len(items)))
+            raise StepError(_describe(step, failed, len(items)))
         if stopped:
-            raise Drained(
+            raise DrainedError(
                 f"stopped in step {step} with {stopped} of {len(items)} parts left; "
                 "run the same command again to go on"
             )
@@ -107,9 +107,9 @@ class Engine:
         import ray.data
 
         rows = [{"item": json.dumps(item)} for item in items]
-        dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
-        dataset = dataset.map(partial(_attempt, task, self.stop_marker), num_cpus=1)
-        for row in dataset.iter_rows():
+        source = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
+        attempted = source.map(partial(_attempt, task, self.stop_marker), num_cpus=1)
+        for row in attempted.iter_rows():
             yield json.loads(row["outcome"])
 
     def _start(self) -> None:
@@ -120,7 +120,7 @@ class Engine:
         import ray
 
         _check_address(self.address, self.lake)
-        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self.address:
             ray.init(address=self.address, **quiet)
         else:
@@ -150,7 +150,7 @@ def _attempt(task: Task, stop_marker: str, row: dict[str, str]) -> dict[str, str
         return {"outcome": json.dumps({"stopped": True})}
     try:
         outcome = task(item)
-    except Exception as error:  # a task becomes an outcome; nothing is lost, the run goes on
+    except Exception as error:  # noqa: BLE001 - a task becomes an outcome; nothing is lost, the run goes on
         outcome = {
             "error": f"{type(error).__name__}: {error}",
             "key": " ".join(item[name] for name in ("source", "key") if name in item),

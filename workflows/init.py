@@ -17,7 +17,15 @@ from corpus.errors import PlanError
 from corpus.readers import READERS, InputFile
 
 KINDS = {"warc": "web", "html": "web", "pdf": "pdf", "source_tree": "code"}
-ORDER = ("warc", "pdf", "jsonl", "parquet", "html", "text", "source_tree")  # the first that takes a file has it
+ORDER = (
+    "warc",
+    "pdf",
+    "jsonl",
+    "parquet",
+    "html",
+    "text",
+    "source_tree",
+)  # the first that takes a file has it
 CODE_SHARE = 0.5  # a folder with more files of code than this is a source tree
 HEAD_COMMENT = """\
 # A first plan for {folder}, written by `tokenmill init`.
@@ -98,7 +106,11 @@ def _reader_of(name: str, path: str) -> str | None:
             file = InputFile(path=name, uri=path, size=os.path.getsize(path))
             if recognise is None or recognise(file):
                 return reader
-    return "source_tree" if re.search(r"\.(py|js|ts|c|h|cc|cpp|hpp|go|rs|java|rb|sh|sql)$", name) else None
+    return (
+        "source_tree"
+        if re.search(r"\.(py|js|ts|c|h|cc|cpp|hpp|go|rs|java|rb|sh|sql)$", name)
+        else None
+    )
 
 
 def _plan(found: list[Found], folder: str) -> dict[str, Any]:
@@ -107,7 +119,11 @@ def _plan(found: list[Found], folder: str) -> dict[str, Any]:
     sources = []
     for item in found:
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", os.path.splitext(item.path)[0]).strip("-") or "files"
-        name = f"{stem}-{item.reader}" if any(f.path == item.path and f != item for f in found) else stem
+        name = (
+            f"{stem}-{item.reader}"
+            if any(f.path == item.path and f != item for f in found)
+            else stem
+        )
         names[name] += 1
         if names[name] > 1:
             name = f"{name}-{names[name]}"
@@ -128,7 +144,11 @@ def _plan(found: list[Found], folder: str) -> dict[str, Any]:
         "stages": {
             "general": {"seq_len": 4096, "budget": 30e12, "mixture": "mixtures/general.yaml"},
             "reasoning": {"seq_len": 4096, "budget": 5e12, "mixture": "mixtures/reasoning.yaml"},
-            "long_context": {"seq_len": 32768, "budget": 0.3e12, "mixture": "mixtures/long_context.yaml"},
+            "long_context": {
+                "seq_len": 32768,
+                "budget": 0.3e12,
+                "mixture": "mixtures/long_context.yaml",
+            },
         },
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -45,14 +46,16 @@ def decode(frame: pl.DataFrame, ranks: str | None = None) -> list[list[str]]:
     texts = []
     for row in frame.iter_rows(named=True):
         bounds = row.get("cu_seqlens") or [0, len(row["input_ids"])]
-        pieces = [row["input_ids"][a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        pieces = [row["input_ids"][a:b] for a, b in itertools.pairwise(bounds)]
         texts.append([tokenizer.decode(piece) + _end(piece) for piece in pieces])
     return texts
 
 
 def rows_as_json(frame: pl.DataFrame) -> str:
     """One JSON object a line; binary values as hex."""
-    return "\n".join(json.dumps(_plain(row), ensure_ascii=False) for row in frame.iter_rows(named=True))
+    return "\n".join(
+        json.dumps(_plain(row), ensure_ascii=False) for row in frame.iter_rows(named=True)
+    )
 
 
 def _end(piece: list[int]) -> str:

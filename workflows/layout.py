@@ -22,7 +22,9 @@ from mixers import allocation, packing, selection, sequences, splits
 from workflows.measures import annotator_of, measures
 from workflows.plan import Plan, Source
 
-VERSION = 1  # of the steps' own glue: raised when a step's output changes without a module's VERSION
+VERSION = (
+    1  # of the steps' own glue: raised when a step's output changes without a module's VERSION
+)
 
 
 @dataclass(frozen=True)

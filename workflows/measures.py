@@ -1,8 +1,8 @@
 """The plan's annotations: `annotate:` maps a key to settings, where a key is `annotator` or `annotator.label`.
 
 A label lets one annotator stand several times (`datatrove.gopher`, `datatrove.c4`); its columns then begin with the
-label: `gopher_keep`. Besides what the plan lists, every document gets `content_hash` and `minhash` (set by `deduplicate`)
-and, where evaluations are named, `contamination`.
+label: `gopher_keep`. Besides what the plan lists, every document gets `content_hash` and `minhash` (set by
+`deduplicate`) and, where evaluations are named, `contamination`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -92,7 +93,7 @@ def prepare(plan: Plan, lake: str) -> tuple[Layout, dict[str, tuple[InputFile, .
     if previous is not None:
         layout = Layout(plan, lake, files, digests, previous)
     for name, listing in listings.items():
-        check_snapshot(lake, name, listing, lambda name=name: _digests(layout, name))
+        check_snapshot(lake, name, listing, partial(_digests, layout, name))
     write_catalog(layout, plan)
     return layout, files
 
@@ -126,8 +127,10 @@ CATALOG_SCHEMA = {
 def shortages(layout: Layout) -> list[str]:
     """One line for each budget that could not be met: what is short, and by how much."""
     allocation = select.read_allocation(layout.selection_root)
+    if allocation is None:
+        return []
     lines = []
-    for name, stage in (allocation or {"stages": {}})["stages"].items():
+    for name, stage in allocation["stages"].items():
         for band in stage["bands"]:
             if band["shortage"] > 0:
                 what = f"documents of {band['band']} tokens" if band["band"] else "its cells"

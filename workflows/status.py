@@ -9,10 +9,19 @@ from typing import Any
 
 from corpus import lease, storage
 from corpus.lake import Folder
-from workflows.audit import read_catalog
+from corpus.views import open_lake
 
 LAST_RUN = "runs/last.json"
-TABLES = ("documents", "pages", "dead_letters", "annotations", "indexes", "tokens", "clusters", "splits")
+TABLES = (
+    "documents",
+    "pages",
+    "dead_letters",
+    "annotations",
+    "indexes",
+    "tokens",
+    "clusters",
+    "splits",
+)
 MIXED = ("selections", "exchange", "shards", "origins")
 
 
@@ -55,7 +64,7 @@ def status(lake: str) -> Status:
 
 
 def _lines(lake: str) -> Iterator[Line]:
-    for row in read_catalog(lake).iter_rows(named=True):
+    for row in open_lake(lake).catalog.iter_rows(named=True):
         folder = Folder(lake, row["path"])
         totals = folder.totals()
         if totals is not None:

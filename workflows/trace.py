@@ -70,7 +70,16 @@ def trace(shard: str, row: int, token: int | None = None) -> list[Segment]:
     parts = _parts(lake, name, numbers)
     tokenizer = Tokenizer(lineage["ranks"])
     return [
-        _segment(lake, stage, sequence, index, parts[origins["parts"][index]], origins["rows"][index], lineage, tokenizer)
+        _segment(
+            lake,
+            stage,
+            sequence,
+            index,
+            parts[origins["parts"][index]],
+            origins["rows"][index],
+            lineage,
+            tokenizer,
+        )
         for index in chosen
     ]
 
@@ -120,9 +129,7 @@ def _segment(
     )
 
 
-def _matches(
-    tokens: npt.NDArray[np.uint32], offset: int, document: npt.NDArray[np.uint32]
-) -> bool:
+def _matches(tokens: npt.NDArray[np.uint32], offset: int, document: npt.NDArray[np.uint32]) -> bool:
     whole = np.append(document, np.uint32(END_OF_TEXT))
     return bool(np.array_equal(tokens, whole[offset : offset + len(tokens)]))
 

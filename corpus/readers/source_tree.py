@@ -137,7 +137,11 @@ class _Repository:
             provenance=PROVENANCE,
             code=True,
             licence=licence_of_header(text) or licence,
-            metadata={"repository": self._name, "path": inside, "programming_language": language.name},
+            metadata={
+                "repository": self._name,
+                "path": inside,
+                "programming_language": language.name,
+            },
         )
 
     def _skip_by_name(self, path: str, language: Language | None) -> str | None:

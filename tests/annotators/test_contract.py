@@ -18,7 +18,11 @@ from corpus.segment import with_words
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the annotators without a complete default need."""
     path: Path = tmp_path_factory.mktemp("index") / "index.npz"
-    path.write_bytes(build_index({"fox": ["the quick brown fox jumps over the lazy dog it didn't mind"]}).to_bytes())
+    path.write_bytes(
+        build_index(
+            {"fox": ["the quick brown fox jumps over the lazy dog it didn't mind"]}
+        ).to_bytes()
+    )
     return {
         "contamination": {"index": str(path)},
         "datatrove": {"filter": "GopherRepetitionFilter", "options": {"language": "eng"}},

@@ -7,7 +7,14 @@ import polars as pl
 
 from annotators.duplicates import resolve, star_edges
 
-SCHEMA = {"key": pl.UInt64, "exact": pl.Boolean, "vertex": pl.Int64, "priority": pl.Int32, "n_tokens": pl.Int32, "id": pl.Binary}
+SCHEMA = {
+    "key": pl.UInt64,
+    "exact": pl.Boolean,
+    "vertex": pl.Int64,
+    "priority": pl.Int32,
+    "n_tokens": pl.Int32,
+    "id": pl.Binary,
+}
 
 
 def bucket_rows(rows: list[tuple]) -> pl.DataFrame:
@@ -36,7 +43,9 @@ def test_a_large_bucket_is_capped_but_never_one_of_equal_texts():
     assert sorted(stars.edges.rows()) == [(0, 1), (0, 2), (0, 3), (0, 4)]
 
 
-def members(signatures: list[list[int]], texts: list[str] | None = None, component: int = 1) -> pl.DataFrame:
+def members(
+    signatures: list[list[int]], texts: list[str] | None = None, component: int = 1
+) -> pl.DataFrame:
     count = len(signatures)
     texts = texts or [str(n) for n in range(count)]
     return pl.DataFrame(
@@ -54,7 +63,9 @@ def members(signatures: list[list[int]], texts: list[str] | None = None, compone
 
 def test_a_member_that_does_not_resemble_the_canonical_is_clustered_with_its_likes():
     # 0 and 1 agree in 3 of 4 rows, 2 and 3 in all, but 0 and 2 in none: a chain would have joined them
-    got = resolve(members([[1, 2, 3, 4], [1, 2, 3, 9], [5, 6, 7, 8], [5, 6, 7, 8], [0, 0, 0, 0]]), 0.75)
+    got = resolve(
+        members([[1, 2, 3, 4], [1, 2, 3, 9], [5, 6, 7, 8], [5, 6, 7, 8], [0, 0, 0, 0]]), 0.75
+    )
     by_vertex = {r["vertex"]: r for r in got.iter_rows(named=True)}
     assert [by_vertex[v]["cluster_id"] for v in range(5)] == [b"\0", b"\0", b"\2", b"\2", b"\4"]
     assert [by_vertex[v]["cluster_size"] for v in range(5)] == [2, 2, 2, 2, 1]
@@ -70,7 +81,10 @@ def test_equal_texts_are_believed_whatever_their_signatures():
 
 def test_components_do_not_mix_and_row_order_does_not_matter():
     table = pl.concat(
-        [members([[1, 2], [1, 2]]), members([[1, 2], [1, 2]], component=2).with_columns(pl.col("vertex") + 10)]
+        [
+            members([[1, 2], [1, 2]]),
+            members([[1, 2], [1, 2]], component=2).with_columns(pl.col("vertex") + 10),
+        ]
     )
     straight = resolve(table, 0.5).sort("vertex")
     assert straight["cluster_size"].to_list() == [2, 2, 2, 2]

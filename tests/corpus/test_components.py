@@ -10,7 +10,13 @@ from corpus.components import components
 def test_by_hand():
     # 5-3-9 and 4-(-2) are two components, named by their smallest vertex
     vertices, labels = components(np.array([5, 9, 4]), np.array([3, 3, -2]))
-    assert dict(zip(vertices.tolist(), labels.tolist(), strict=True)) == {5: 3, 3: 3, 9: 3, 4: -2, -2: -2}
+    assert dict(zip(vertices.tolist(), labels.tolist(), strict=True)) == {
+        5: 3,
+        3: 3,
+        9: 3,
+        4: -2,
+        -2: -2,
+    }
 
 
 def test_no_edges():

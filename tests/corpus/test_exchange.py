@@ -10,7 +10,9 @@ from corpus.lake import Folder
 
 
 def write(folder: Folder, name: str, rows: list[tuple[int, int]]) -> None:
-    table = pa.table({"value": pa.array([v for _, v in rows], pa.int64()), "list": [[v] for _, v in rows]})
+    table = pa.table(
+        {"value": pa.array([v for _, v in rows], pa.int64()), "list": [[v] for _, v in rows]}
+    )
     write_partitioned(folder, name, table, np.array([p for p, _ in rows], dtype=np.int64))
 
 
@@ -25,7 +27,9 @@ def test_rows_come_back_by_partition_in_file_order(tmp_path):
     assert read_partition(folder, ["a.parquet", "b.parquet"], 3) is None
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 99)), max_size=20), max_size=4))
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 99)), max_size=20), max_size=4)
+)
 def test_nothing_is_lost_or_doubled(tmp_path_factory, files):
     folder = Folder(str(tmp_path_factory.mktemp("x")), "x")
     names = [f"{number}.parquet" for number in range(len(files))]

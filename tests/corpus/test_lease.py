@@ -26,7 +26,8 @@ def test_a_second_run_is_refused_and_the_lease_is_given_back(tmp_path):
 
 def test_the_lease_of_a_killed_process_is_taken_at_once(tmp_path):
     root = str(tmp_path)
-    script = f"import time\nfrom corpus.lease import Lease\nwith Lease({root!r}):\n print('held', flush=True)\n time.sleep(60)"
+    held = f"with Lease({root!r}):\n print('held', flush=True)\n time.sleep(60)"
+    script = f"import time\nfrom corpus.lease import Lease\n{held}"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"

@@ -26,7 +26,12 @@ def test_a_draw_does_not_depend_on_its_neighbours():
 
 def test_seed_purpose_and_salt_all_matter():
     words = id_words(ids(50))
-    draws = [keyed(words, 1, "a"), keyed(words, 2, "a"), keyed(words, 1, "b"), keyed(words, 1, "a", 1)]
+    draws = [
+        keyed(words, 1, "a"),
+        keyed(words, 2, "a"),
+        keyed(words, 1, "b"),
+        keyed(words, 1, "a", 1),
+    ]
     draws.append(keyed(words, 1, "a", np.arange(50) + 7))
     assert len({tuple(d.tolist()) for d in draws}) == 5
     assert keyed(words, 1, "a", 3).tolist() == keyed(words, 1, "a", np.full(50, 3)).tolist()

@@ -66,7 +66,9 @@ def test_a_million_blanks_are_encoded_too(tokenizer):
 
 
 def test_a_column_keeps_its_rows(tokenizer):
-    column = pa.chunked_array([pa.array(["Hello", ""], pa.large_string()), pa.array(["world"], pa.large_string())])
+    column = pa.chunked_array(
+        [pa.array(["Hello", ""], pa.large_string()), pa.array(["world"], pa.large_string())]
+    )
     assert tokenizer.encode_column(column).to_pylist() == [[9707], [], [14615]]
 
 

@@ -17,7 +17,7 @@ def cell(kind: str, language: str = "eng_Latn", band: str = "") -> dict[str, str
 def strata(rows: list[tuple[int, dict]]) -> pl.DataFrame:
     """rows: (tokens, {stage: cell or None})."""
     stages = rows[0][1].keys()
-    fields = pl.Struct({n: pl.String for n in ("language", "kind", "source", "band")})
+    fields = pl.Struct(dict.fromkeys(("language", "kind", "source", "band"), pl.String))
     columns = {s: pl.Series(s, [r[1][s] for r in rows], dtype=fields) for s in stages}
     return pl.DataFrame({**columns, "documents": [1] * len(rows), "tokens": [r[0] for r in rows]})
 
@@ -39,7 +39,9 @@ def test_fill_by_hand(weights, capacity, amount, expected):
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([0.0, 0.1, 1.0, 3.0, 70.0]), st.floats(0, 100)), min_size=1, max_size=20
+        st.tuples(st.sampled_from([0.0, 0.1, 1.0, 3.0, 70.0]), st.floats(0, 100)),
+        min_size=1,
+        max_size=20,
     ),
     st.floats(0, 500),
 )
@@ -65,8 +67,14 @@ def test_natural_shares_follow_supply_and_weights_multiply_them():
 
 
 def test_temperature_brings_languages_closer_and_leaves_code_alone():
-    rows = [cell("web", "a") | {"supply": 900}, cell("web", "b") | {"supply": 100}, cell("code", "-") | {"supply": 1000}]
-    mixture = Mixture.model_validate({"name": "n", "languages": {"method": "temperature", "temperature": 2}})
+    rows = [
+        cell("web", "a") | {"supply": 900},
+        cell("web", "b") | {"supply": 100},
+        cell("code", "-") | {"supply": 1000},
+    ]
+    mixture = Mixture.model_validate(
+        {"name": "n", "languages": {"method": "temperature", "temperature": 2}}
+    )
     # square roots: 30 and 10 of the 1000 tokens that are language, so 750 and 250
     assert targets(pl.DataFrame(rows), mixture, 2000.0).tolist() == pytest.approx([750, 250, 1000])
 
@@ -102,7 +110,9 @@ def test_length_bands_keep_their_shares_and_are_never_filled_from_another():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 1000), st.booleans(), st.booleans()), min_size=1, max_size=12),
+    st.lists(
+        st.tuples(st.integers(1, 1000), st.booleans(), st.booleans()), min_size=1, max_size=12
+    ),
     st.floats(1, 5000),
     st.floats(1, 5000),
 )

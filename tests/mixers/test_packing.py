@@ -32,7 +32,11 @@ def test_by_hand():
     assert best_fit([3, 7, 6, 5, 4], 10).tolist() == [0, 0, 1, 2, 1]
 
 
-@given(st.integers(1, 200).flatmap(lambda c: st.tuples(st.just(c), st.lists(st.integers(1, c), max_size=60))))
+@given(
+    st.integers(1, 200).flatmap(
+        lambda c: st.tuples(st.just(c), st.lists(st.integers(1, c), max_size=60))
+    )
+)
 def test_equals_the_definition(case):
     capacity, lengths = case
     assert best_fit(lengths, capacity).tolist() == plain_best_fit(lengths, capacity)
@@ -43,7 +47,9 @@ def test_no_bin_overflows_and_few_are_half_empty(lengths):
     bins = best_fit(lengths, 4096)
     used = np.bincount(bins, weights=lengths)
     assert used.max() <= 4096
-    assert len(used) <= 11 / 9 * -(-sum(lengths) // 4096) + 3  # best fit decreasing: 11/9 OPT + 4 at worst
+    assert (
+        len(used) <= 11 / 9 * -(-sum(lengths) // 4096) + 3
+    )  # best fit decreasing: 11/9 OPT + 4 at worst
 
 
 def test_a_piece_that_does_not_fit_is_refused():
@@ -76,7 +82,10 @@ def test_cuts_by_hand(length, at, balanced, expected):
 
 
 @given(
-    st.integers(1, 500), st.integers(1, 64), st.lists(st.integers(0, 498), max_size=30), st.booleans()
+    st.integers(1, 500),
+    st.integers(1, 64),
+    st.lists(st.integers(0, 498), max_size=30),
+    st.booleans(),
 )
 def test_pieces_tile_the_document_with_the_fewest_cuts(length, seq_len, marks, balanced):
     flags = np.zeros(max(length - 1, 0), dtype=bool)
@@ -84,5 +93,7 @@ def test_pieces_tile_the_document_with_the_fewest_cuts(length, seq_len, marks, b
     pieces = cut(length, seq_len, flags, balanced=balanced)
     assert len(pieces) == -(-length // seq_len)
     assert all(1 <= size <= seq_len for _, size in pieces)
-    assert [start for start, _ in pieces] == [sum(s for _, s in pieces[:n]) for n in range(len(pieces))]
+    assert [start for start, _ in pieces] == [
+        sum(s for _, s in pieces[:n]) for n in range(len(pieces))
+    ]
     assert sum(size for _, size in pieces) == length

@@ -17,9 +17,21 @@ KNOWN = {"cluster_rank", "n_words", "kind"}
 
 
 def frame(rows: list[dict]) -> pl.DataFrame:
-    defaults = {"split": "train", "cluster_rank": 0, "n_words": 9, "kind": "web", "source": "s", "n_tokens": 10}
-    full = [{"id": hashlib.md5(str(n).encode()).digest(), "language": "eng_Latn", **defaults, **row} for n, row in enumerate(rows)]
-    return pl.DataFrame(full, schema_overrides={"id": pl.Binary, "language": pl.String, "n_words": pl.Int32})
+    defaults = {
+        "split": "train",
+        "cluster_rank": 0,
+        "n_words": 9,
+        "kind": "web",
+        "source": "s",
+        "n_tokens": 10,
+    }
+    full = [
+        {"id": hashlib.md5(str(n).encode()).digest(), "language": "eng_Latn", **defaults, **row}
+        for n, row in enumerate(rows)
+    ]
+    return pl.DataFrame(
+        full, schema_overrides={"id": pl.Binary, "language": pl.String, "n_words": pl.Int32}
+    )
 
 
 def test_the_first_rule_that_fails_is_the_reason_and_null_fails():
@@ -35,14 +47,24 @@ def test_the_first_rule_that_fails_is_the_reason_and_null_fails():
         ]
     )
     judged = judge(rows, compile_rules(MIXTURE, KNOWN, "m.yaml"), MIXTURE)
-    assert judged["reason"].to_list() == [None, "unique", "long", "long", None, "split:held_out", None]
+    assert judged["reason"].to_list() == [
+        None,
+        "unique",
+        "long",
+        "long",
+        None,
+        "split:held_out",
+        None,
+    ]
     assert judged["cell"].is_null().to_list() == [False, True, True, True, False, True, False]
 
 
 def test_cells_name_language_kind_source_and_band():
     bands = [{"at_least": 8, "share": 0.5}, {"at_least": 2, "below": 8, "share": 0.5}]
     mixture = Mixture.model_validate({"name": "m", "lengths": bands})
-    rows = frame([{"n_tokens": 8}, {"n_tokens": 7, "language": None}, {"n_tokens": 1}, {"kind": "code"}])
+    rows = frame(
+        [{"n_tokens": 8}, {"n_tokens": 7, "language": None}, {"n_tokens": 1}, {"kind": "code"}]
+    )
     judged = judge(rows, {}, mixture)
     assert judged["reason"].to_list() == [None, None, "length", None]
     assert judged["cell"].to_list() == [
@@ -82,7 +104,9 @@ def test_strata_sum_the_train_split_with_the_end_of_text():
 
 def drawn(rates: dict[str, float], rows: pl.DataFrame, seed: int = 1) -> dict[str, pl.DataFrame]:
     judged = {stage: judge(rows, {}, Mixture(name="m")) for stage in rates}
-    table = strata(rows, judged).with_columns(pl.lit(rate).alias(f"rate:{s}") for s, rate in rates.items())
+    table = strata(rows, judged).with_columns(
+        pl.lit(rate).alias(f"rate:{s}") for s, rate in rates.items()
+    )
     return draw(rows, judged, table, seed)
 
 

@@ -1,6 +1,7 @@
 """A bucket of copies becomes sequences that hold every token once, traceably, in an order of their own."""
 
 import hashlib
+import itertools
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +30,12 @@ def copies_of(lengths: list[int], copies: int = 1) -> pa.Table:
     return pa.Table.from_pylist(table, schema=COPIES)
 
 
-def packed(copies: pa.Table, seq_len: int = 16, *, seed: int = 1, at_once: int = 4, balanced: bool = False):
-    pieces = arrange(copies, seed=seed, stage="s", seq_len=seq_len, balanced=balanced, paragraph_ends=NO_ENDS)
+def packed(
+    copies: pa.Table, seq_len: int = 16, *, seed: int = 1, at_once: int = 4, balanced: bool = False
+):
+    pieces = arrange(
+        copies, seed=seed, stage="s", seq_len=seq_len, balanced=balanced, paragraph_ends=NO_ENDS
+    )
     tables = list(rows(copies, pieces, seq_len, at_once))
     if not tables:
         return [], []
@@ -43,8 +48,10 @@ def segments(sequences, origins):
         bounds = sequence["cu_seqlens"]
         assert bounds[0] == 0
         assert bounds[-1] == sequence["n_tokens"]
-        assert sequence["input_ids"][sequence["n_tokens"] :] == [END_OF_TEXT] * (16 - sequence["n_tokens"])
-        for n, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        assert sequence["input_ids"][sequence["n_tokens"] :] == [END_OF_TEXT] * (
+            16 - sequence["n_tokens"]
+        )
+        for n, (a, b) in enumerate(itertools.pairwise(bounds)):
             yield (
                 sequence["document_ids"][n],
                 sequence["copies"][n],
@@ -54,7 +61,9 @@ def segments(sequences, origins):
             )
 
 
-@given(st.lists(st.integers(0, 50), max_size=25), st.integers(1, 3), st.integers(1, 9), st.booleans())
+@given(
+    st.lists(st.integers(0, 50), max_size=25), st.integers(1, 3), st.integers(1, 9), st.booleans()
+)
 def test_every_token_of_every_copy_stands_once_and_is_traceable(lengths, copies, at_once, balanced):
     table = copies_of(lengths, copies)
     sequences, origins = packed(table, at_once=at_once, balanced=balanced)
@@ -67,7 +76,10 @@ def test_every_token_of_every_copy_stands_once_and_is_traceable(lengths, copies,
         pieces = found.pop((row["id"], row["copy"]))
         whole = [token for offset in sorted(pieces) for token in pieces[offset]]
         assert whole == [*row["input_ids"], END_OF_TEXT]
-        assert sorted(pieces) == np.cumsum([0, *(len(pieces[o]) for o in sorted(pieces))])[:-1].tolist()
+        assert (
+            sorted(pieces)
+            == np.cumsum([0, *(len(pieces[o]) for o in sorted(pieces))])[:-1].tolist()
+        )
         if len(row["input_ids"]) + 1 <= 16:
             assert len(pieces) == 1  # nothing is cut that fits
     assert not found

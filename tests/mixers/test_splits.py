@@ -8,7 +8,12 @@ from mixers.splits import assign, link
 
 
 def documents(rows: list[tuple[int, str | None, bool, bool]]) -> pl.DataFrame:
-    schema = {"group": pl.UInt64, "previous": pl.String, "kept_out": pl.Boolean, "trained": pl.Boolean}
+    schema = {
+        "group": pl.UInt64,
+        "previous": pl.String,
+        "kept_out": pl.Boolean,
+        "trained": pl.Boolean,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -22,7 +27,14 @@ def test_the_table_of_cases():
         (4, "targets", True, False),
     ]
     got = assign(documents(rows), seed=1, validation=0.0, targets=0.0)
-    assert got["split"].to_list() == ["validation", "held_out", "held_out", "train", "held_out", "targets"]
+    assert got["split"].to_list() == [
+        "validation",
+        "held_out",
+        "held_out",
+        "train",
+        "held_out",
+        "targets",
+    ]
 
 
 def test_new_groups_are_drawn_whole_and_in_proportion():

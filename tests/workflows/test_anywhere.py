@@ -16,6 +16,8 @@ from workflows.audit import audit
 from workflows.plan import load_plan
 from workflows.run import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def s3() -> str:
@@ -56,7 +58,12 @@ def test_s3_gives_the_same_bytes(small_plan, small_lake, s3):
     here = open_lake(small_lake)
     assert view.sequences("general").collect().equals(here.sequences("general").collect())
     columns = ["id", "language", "split", "n_tokens"]
-    assert view.documents("math").select(columns).collect().equals(here.documents("math").select(columns).collect())
+    assert (
+        view.documents("math")
+        .select(columns)
+        .collect()
+        .equals(here.documents("math").select(columns).collect())
+    )
 
 
 def test_the_atomic_verbs_hold_on_s3(s3):
@@ -77,7 +84,9 @@ def test_three_nodes_give_the_same_bytes(small_plan, small_lake, tmp_path, monke
     from ray.cluster_utils import Cluster
 
     lake = str(tmp_path / "cluster")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     try:
         for _ in range(2):
             cluster.add_node(num_cpus=1)
@@ -92,7 +101,17 @@ def test_three_nodes_give_the_same_bytes(small_plan, small_lake, tmp_path, monke
 
 
 def start(plan, lake) -> subprocess.Popen:
-    command = [sys.executable, "-m", "workflows", "run", str(plan), "--lake", str(lake), "--num-cpus", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "workflows",
+        "run",
+        str(plan),
+        "--lake",
+        str(lake),
+        "--num-cpus",
+        "2",
+    ]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 

@@ -1,7 +1,9 @@
 """The command as a user meets it: help, exit codes, messages on stderr, and JSON for programs."""
 
+import glob
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -37,7 +39,11 @@ def test_every_command_has_help_and_is_documented(request):
         (["run", "PLAN", "--until", "deduplciate"], 2, "did you mean 'deduplicate'"),
         (["run", "PLAN", "--scale", "-1"], 2, "--scale -1 must be greater than 0"),
         (["run", "PLAN", "--num-cpus", "0"], 2, "--num-cpus"),
-        (["run", "PLAN", "--lake", "/proc/nowhere/lake"], 2, "the lake /proc/nowhere/lake cannot be written"),
+        (
+            ["run", "PLAN", "--lake", "/proc/nowhere/lake"],
+            2,
+            "the lake /proc/nowhere/lake cannot be written",
+        ),
         (["run", "PLAN", "--lake", "LAKE", "--ray-address", "10.255.255.1:1"], 2, "local path"),
         (["status", "--lake", "nowhere"], 1, "there is no lake at"),
         (["audit", "--lake", "nowhere"], 1, "there is no lake at"),
@@ -48,7 +54,10 @@ def test_every_command_has_help_and_is_documented(request):
     ],
 )
 def test_wrong_uses_name_the_thing_and_the_remedy(small_plan, tmp_path, arguments, code, message):
-    arguments = [str(small_plan) if a == "PLAN" else str(tmp_path / "l") if a == "LAKE" else a for a in arguments]
+    arguments = [
+        str(small_plan) if a == "PLAN" else str(tmp_path / "l") if a == "LAKE" else a
+        for a in arguments
+    ]
     result = tokenmill(*arguments)
     assert result.exit_code == code, result.output
     assert message in result.stderr
@@ -79,7 +88,7 @@ def test_audit_finds_a_changed_file_a_missing_one_and_a_wrong_count(small_lake, 
     assert shards[0].name in deep.stderr
     shards[0].unlink()
     assert shards[0].name in tokenmill("audit", "--lake", lake).stderr
-    shutil.copy(next(iter(__import__("pathlib").Path(small_lake).glob(f"shards/*/general/train/{shards[0].name}"))), shards[0])
+    shutil.copy(Path(small_lake) / shards[0].relative_to(lake), shards[0])
     manifest = next(lake.glob("documents/planted@*/_manifest/segment-00000.jsonl"))
     text = manifest.read_text()
     count = json.loads(text.splitlines()[0])["counts"]["failed"]
@@ -90,10 +99,11 @@ def test_audit_finds_a_changed_file_a_missing_one_and_a_wrong_count(small_lake, 
 
 
 def test_inspect_shows_rows_and_decodes_sequences(small_lake, tmp_path):
-    import glob
-
     shard = sorted(glob.glob(f"{small_lake}/shards/*/general/train/*.parquet"))[0]
-    rows = [json.loads(line) for line in tokenmill("inspect", shard, "--head", 2, "--json").stdout.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in tokenmill("inspect", shard, "--head", 2, "--json").stdout.splitlines()
+    ]
     assert len(rows) == 2
     assert len(rows[0]["document_ids"][0]) == 32
     decoded = tokenmill("inspect", shard, "--head", 1, "--decode", "--json").stdout
@@ -106,8 +116,6 @@ def test_inspect_shows_rows_and_decodes_sequences(small_lake, tmp_path):
 
 
 def test_trace_tells_where_a_token_came_from(small_lake):
-    import glob
-
     shard = sorted(glob.glob(f"{small_lake}/shards/*/general/train/*.parquet"))[0]
     found = json.loads(tokenmill("trace", shard, "--row", 0, "--token", 5, "--json").stdout)
     assert len(found) == 1
@@ -133,7 +141,9 @@ def test_init_writes_a_plan_that_runs(tmp_path):
     (folder / "notes" / "a.txt").write_text("A note about the harbour and its boats. " * 40)
     (folder / "app").mkdir()
     (folder / "app" / "main.py").write_text("import os\n\n\ndef main():\n    print(os.name)\n")
-    (folder / "rows.jsonl").write_text(json.dumps({"text": "A row about bread and how it rises overnight. " * 20}) + "\n")
+    (folder / "rows.jsonl").write_text(
+        json.dumps({"text": "A row about bread and how it rises overnight. " * 20}) + "\n"
+    )
     plan = tmp_path / "plan.yaml"
     result = tokenmill("init", folder, "--out", plan)
     assert result.exit_code == 0, result.output
@@ -152,7 +162,9 @@ def test_init_writes_a_plan_that_runs(tmp_path):
 
 def test_a_plan_stopped_early_goes_on_later(small_plan, tmp_path):
     lake = tmp_path / "lake"
-    first = tokenmill("--quiet", "run", small_plan, "--lake", lake, "--until", "read", "--num-cpus", 2)
+    first = tokenmill(
+        "--quiet", "run", small_plan, "--lake", lake, "--until", "read", "--num-cpus", 2
+    )
     assert first.exit_code == 0, first.output
     lines = json.loads(tokenmill("status", "--lake", lake, "--json").stdout)["lines"]
     assert {line["step"] for line in lines if line["state"] == "done"} == {"read"}

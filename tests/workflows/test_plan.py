@@ -22,7 +22,7 @@ stages:
 MIXTURE = "name: general\nrules:\n  known: language is not null\n"
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     (tmp_path / "texts.jsonl").write_text('{"text": "hello there"}\n')
     (tmp_path / "general.yaml").write_text(MIXTURE)
@@ -48,14 +48,34 @@ def test_a_good_plan(folder):
     ("old", "new", "message"),
     [
         ("reader:", "raeder:", r"plan\.yaml:4: unknown key 'raeder'; did you mean 'reader'"),
-        ("deduplicate:", "dedupliacte:", r"plan\.yaml:9: unknown key 'dedupliacte'; did you mean 'deduplicate'"),
-        ("reader: jsonl", "reader: jsonk", r"plan\.yaml:4: sources\.0\.reader: unknown reader 'jsonk'; did you mean 'jsonl'"),
-        ("0.8", "1.8", r"plan\.yaml:9: deduplicate\.threshold: .*less than or equal to 1, got 1\.8"),
-        ("4096", "'4096'", r"plan\.yaml:11: stages\.general\.seq_len: .*valid integer, got \"4096\""),
+        (
+            "deduplicate:",
+            "dedupliacte:",
+            r"plan\.yaml:9: unknown key 'dedupliacte'; did you mean 'deduplicate'",
+        ),
+        (
+            "reader: jsonl",
+            "reader: jsonk",
+            r"plan\.yaml:4: sources\.0\.reader: unknown reader 'jsonk'; did you mean 'jsonl'",
+        ),
+        (
+            "0.8",
+            "1.8",
+            r"plan\.yaml:9: deduplicate\.threshold: .*less than or equal to 1, got 1\.8",
+        ),
+        (
+            "4096",
+            "'4096'",
+            r"plan\.yaml:11: stages\.general\.seq_len: .*valid integer, got \"4096\"",
+        ),
         ("1.0e6", "-5", r"plan\.yaml:11: stages\.general\.budget: .*greater than 0, got -5"),
         ("    kind: web\n", "", r"plan\.yaml:3: sources\.0\.kind: is required"),
         ("texts.jsonl", "nowhere.jsonl", r"source texts: there is nothing at .*nowhere\.jsonl"),
-        ("general.yaml", "nowhere.yaml", r"there is no stages?.*mixture file .*nowhere\.yaml|mixture.*nowhere\.yaml"),
+        (
+            "general.yaml",
+            "nowhere.yaml",
+            r"there is no stages?.*mixture file .*nowhere\.yaml|mixture.*nowhere\.yaml",
+        ),
         ("texts.jsonl", "${NO_SUCH_FOLDER}/x", r"\$\{NO_SUCH_FOLDER\} is not set"),
         ("name: good", "name: [", r"plan\.yaml:\d+: not valid YAML"),
         ("name: good", "name: 'a/b'", r"plan\.yaml:1: name: .*pattern"),
@@ -76,7 +96,9 @@ def test_several_mistakes_are_told_together(folder):
 
 
 def test_wrong_options_of_a_reader(folder):
-    with pytest.raises(PlanError, match=r"source texts: options: unknown setting 'txt'; did you mean 'text'"):
+    with pytest.raises(
+        PlanError, match=r"source texts: options: unknown setting 'txt'; did you mean 'text'"
+    ):
         load(folder, "    kind: web\n", "    kind: web\n    options: {txt: body}\n")
 
 
@@ -87,7 +109,11 @@ def test_wrong_options_of_a_reader(folder):
         ("language: {}", "language: {windows: 0}", r"annotate\.language: .*windows"),
         ("language: {}", "statistics: {}", r"rule known: unknown column 'language'"),
         ("language: {}", "language: {}\n  minhash: {}", r"minhash.*deduplicate"),
-        ("language: {}", "language: {}\n  language.a: {}\n  datatrove.x: {filter: NoSuchFilter}", r"NoSuchFilter"),
+        (
+            "language: {}",
+            "language: {}\n  language.a: {}\n  datatrove.x: {filter: NoSuchFilter}",
+            r"NoSuchFilter",
+        ),
     ],
 )
 def test_annotators_and_rules_are_checked_before_anything_runs(folder, old, new, message):
@@ -111,7 +137,9 @@ def test_an_evaluation_that_cannot_be_read_stops_the_run(folder):
         run(plan, str(folder / "lake"), num_cpus=1)
 
 
-@pytest.mark.parametrize(("path", "message"), [("nowhere.yaml", "there is no plan file"), (".", "is a folder")])
+@pytest.mark.parametrize(
+    ("path", "message"), [("nowhere.yaml", "there is no plan file"), (".", "is a folder")]
+)
 def test_a_plan_that_is_not_there(folder, path, message):
     with pytest.raises(PlanError, match=message):
         load_plan(str(folder / path))

@@ -14,9 +14,10 @@ from corpus.languages import LANGUAGES
 from corpus.tokenizer import END_OF_TEXT, Tokenizer
 from tests.workflows.lakes import shard_hashes
 from workflows.audit import audit
-from workflows.engine import StepFailed
+from workflows.engine import StepError
 from workflows.plan import load_plan
 from workflows.run import run, shortages, summary
+from workflows.steps.select import read_allocation
 from workflows.steps.split import history
 
 
@@ -30,7 +31,9 @@ def test_all_three_stages_have_sequences_and_nothing_is_short(small_plan, small_
 
 def test_a_second_run_has_nothing_to_do_and_never_starts_ray(small_plan, small_lake, monkeypatch):
     before = shard_hashes(small_lake)
-    monkeypatch.setattr("workflows.engine.Engine._start", lambda self: pytest.fail("Ray was started"))
+    monkeypatch.setattr(
+        "workflows.engine.Engine._start", lambda self: pytest.fail("Ray was started")
+    )
     started = time.monotonic()
     run(load_plan(str(small_plan)), small_lake)
     assert time.monotonic() - started < 10
@@ -50,7 +53,11 @@ def test_every_language_of_the_samples_is_read(small_lake):
 
 def test_planted_duplicates_are_found_and_only_one_of_each_group_is_selected(small_lake, built):
     lake = open_lake(small_lake)
-    documents = lake.documents("planted").select("id", "metadata", "locator", "cluster_id", "cluster_rank").collect()
+    documents = (
+        lake.documents("planted")
+        .select("id", "metadata", "locator", "cluster_id", "cluster_rank")
+        .collect()
+    )
     truth = pl.read_csv(built / "planted" / "exact_duplicates.tsv", separator="\t")
     ours = documents.filter(pl.col("locator").str.contains("exact_duplicates"))
     sizes = truth.group_by("group").len()["len"].sort().to_list()
@@ -62,10 +69,17 @@ def test_near_duplicates_follow_the_planted_similarity(small_lake, built):
     lake = open_lake(small_lake)
     rows = lake.documents("planted").select("locator", "cluster_id").collect()
     near = rows.filter(pl.col("locator").str.contains("near_duplicates"))
-    lines = [json.loads(line)["id"] for line in (built / "planted/near_duplicates.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)["id"]
+        for line in (built / "planted/near_duplicates.jsonl").read_text().splitlines()
+    ]
     number = near["locator"].str.extract(r"#(\d+)$").cast(pl.Int64).to_list()
     cluster = {lines[n]: c for n, c in zip(number, near["cluster_id"].to_list(), strict=True)}
-    truth = pl.read_csv(built / "planted" / "near_duplicates.tsv", separator="\t", schema_overrides={"jaccard": pl.String})
+    truth = pl.read_csv(
+        built / "planted" / "near_duplicates.tsv",
+        separator="\t",
+        schema_overrides={"jaccard": pl.String},
+    )
     found: dict[float, list[bool]] = {}
     for row in truth.iter_rows(named=True):
         level = round(row["shared"] / row["union"], 2)
@@ -79,7 +93,9 @@ def test_near_duplicates_follow_the_planted_similarity(small_lake, built):
 def test_a_document_that_quotes_the_evaluation_is_marked_and_left_out(small_lake):
     lake = open_lake(small_lake)
     rows = lake.documents("planted").select("locator", "contamination", "contaminated_by").collect()
-    quoted = rows.filter(pl.col("locator").str.contains("contaminated"), pl.col("contamination") > 0.9)
+    quoted = rows.filter(
+        pl.col("locator").str.contains("contaminated"), pl.col("contamination") > 0.9
+    )
     assert quoted.height > 0
     assert quoted["contaminated_by"].to_list() == [["sample-eval"]] * quoted.height
     others = rows.filter(pl.col("locator").str.contains("near_duplicates"))
@@ -120,7 +136,11 @@ def test_every_document_ends_with_end_of_text_and_no_other_special_occurs(small_
             rows = open_lake(small_lake).sequences(stage, split).collect()
             ids = rows["input_ids"].explode()
             assert (ids.max() or 0) <= END_OF_TEXT
-            ends = rows.select(pl.col("input_ids").arr.to_list().list.count_matches(END_OF_TEXT)).sum().item()
+            ends = (
+                rows.select(pl.col("input_ids").arr.to_list().list.count_matches(END_OF_TEXT))
+                .sum()
+                .item()
+            )
             padding = (rows["input_ids"].arr.len() - rows["n_tokens"]).sum()
             documents = rows["document_offsets"].explode().eq(0).sum()
             assert ends - padding == documents
@@ -128,30 +148,35 @@ def test_every_document_ends_with_end_of_text_and_no_other_special_occurs(small_
 
 def test_the_copies_of_a_document_are_those_selected(small_lake):
     lake = open_lake(small_lake)
-    selected = lake.selections("general").filter(pl.col("copies") > 0).select("id", "copies").collect()
+    selected = (
+        lake.selections("general").filter(pl.col("copies") > 0).select("id", "copies").collect()
+    )
     splits = lake._scan("splits", ()).select("id", "split").collect()
     train = selected.join(splits.filter(pl.col("split") == "train"), on="id")
     rows = lake.sequences("general").select("document_ids", "document_offsets", "copies").collect()
-    starts = rows.explode("document_ids", "document_offsets", "copies").filter(pl.col("document_offsets") == 0)
+    starts = rows.explode("document_ids", "document_offsets", "copies").filter(
+        pl.col("document_offsets") == 0
+    )
     counted = starts.group_by("document_ids").len().rename({"document_ids": "id"})
     joined = train.join(counted, on="id", how="full")
     assert joined.filter(pl.col("copies").cast(pl.UInt32) != pl.col("len")).height == 0
     assert joined.null_count().select("copies", "len").row(0) == (0, 0)
 
 
-def test_stage_2_has_more_code_and_math_and_stage_3_holds_to_its_lengths(small_lake):
-    lake = open_lake(small_lake)
+def test_stage_2_plans_more_code_and_math_and_stage_3_holds_to_its_lengths(small_plan, small_lake):
+    layout = run(load_plan(str(small_plan)), small_lake)
+    allocation = read_allocation(layout.selection_root)
+    assert allocation is not None
     share = {}
     for stage in ("general", "reasoning"):
-        rows = lake.selections(stage).filter(pl.col("copies") > 0).collect()
-        tokens = lake.tokens().select("id", "n_tokens").collect()
-        kind = pl.col("cell").str.split("|").list.get(1)
-        by = rows.join(tokens, on="id").group_by(kind).agg((pl.col("n_tokens") * pl.col("copies")).sum())
-        amounts = dict(by.iter_rows())
-        share[stage] = (amounts["code"] + amounts["math"]) / sum(amounts.values())
+        cells = allocation["stages"][stage]["cells"]
+        stem = sum(cell["planned"] for cell in cells if cell["kind"] in ("code", "math"))
+        share[stage] = stem / allocation["stages"][stage]["planned"]
     assert share["reasoning"] > 2 * share["general"]
-    pieces = lake.sequences("long_context").select("cu_seqlens").collect()
-    lengths = pieces.select(pl.col("cu_seqlens").list.diff(null_behavior="drop").explode()).to_series()
+    pieces = open_lake(small_lake).sequences("long_context").select("cu_seqlens").collect()
+    lengths = pieces.select(
+        pl.col("cu_seqlens").list.diff(null_behavior="drop").explode()
+    ).to_series()
     upper = lengths.filter(lengths >= 16384).sum() / lengths.sum()
     assert upper == pytest.approx(0.75, abs=0.08)  # some 30 documents are drawn
     assert lengths.min() > 4096
@@ -162,8 +187,12 @@ def test_adding_a_source_reads_and_annotates_only_that_one(small_plan, small_lak
     shutil.copytree(small_lake, lake)
     extra = tmp_path / "extra"
     extra.mkdir()
-    (extra / "a.txt").write_text("One more short document about the colour of rivers in spring.\n" * 3)
-    text = small_plan.read_text().replace("annotate:", f"  - {{name: extra, reader: text, path: {extra}, kind: text}}\nannotate:", 1)
+    (extra / "a.txt").write_text(
+        "One more short document about the colour of rivers in spring.\n" * 3
+    )
+    text = small_plan.read_text().replace(
+        "annotate:", f"  - {{name: extra, reader: text, path: {extra}, kind: text}}\nannotate:", 1
+    )
     plan = tmp_path / "plan.yaml"
     plan.write_text(text)
     before = _paths(lake, ("documents", "tokens", "annotations/language", "annotations/minhash"))
@@ -209,20 +238,29 @@ def test_a_corrupt_part_is_named_and_the_other_parts_go_on(small_plan, small_lak
     shutil.copytree(small_lake, lake)
     layout_paths = _paths(lake, ("documents",))
     damaged = next(p for p in layout_paths if "/planted@" in p)
-    path = os.path.join(lake, damaged, sorted(n for n in os.listdir(os.path.join(lake, damaged)) if n.endswith("parquet"))[0])
+    path = os.path.join(
+        lake,
+        damaged,
+        sorted(n for n in os.listdir(os.path.join(lake, damaged)) if n.endswith("parquet"))[0],
+    )
     with open(path, "r+b") as file:
         file.truncate(100)
     problems = audit(lake, deep=True).problems
     assert any(damaged in problem for problem in problems)
     for annotation in _paths(lake, ("annotations/statistics",)):
         shutil.rmtree(os.path.join(lake, annotation))
-    with pytest.raises(StepFailed, match=r"(?s)1 of \d+ parts failed.*planted.*cannot be read"):
+    with pytest.raises(StepError, match=r"(?s)1 of \d+ parts failed.*planted.*cannot be read"):
         run(load_plan(str(small_plan)), lake, num_cpus=2)
 
 
 def test_a_source_that_would_lose_too_much_raises_the_alarm_until_allowed(small_plan, tmp_path):
     source = tmp_path / "copies.jsonl"
-    source.write_text("".join(json.dumps({"text": "the same text again and again and again"}) + "\n" for _ in range(150)))
+    source.write_text(
+        "".join(
+            json.dumps({"text": "the same text again and again and again"}) + "\n"
+            for _ in range(150)
+        )
+    )
     text = f"""\
 name: alarm
 sources: [{{name: copies, reader: jsonl, path: {source}, kind: web}}]
@@ -233,11 +271,15 @@ stages: {{one: {{seq_len: 128, budget: 1000, mixture: one.yaml}}}}
     plan.write_text(text)
     (tmp_path / "one.yaml").write_text("name: one\n")
     lake = str(tmp_path / "lake")
-    with pytest.raises(AlarmError, match=r"(?s)150 documents.*source copies would lose 149 of 150.*allow") as error:
+    with pytest.raises(
+        AlarmError, match=r"(?s)150 documents.*source copies would lose 149 of 150.*allow"
+    ) as error:
         run(load_plan(str(plan)), lake, num_cpus=1)
     assert error.value.exit_code == 3
     cluster = str(error.value).split("cluster ")[1].split()[0]
-    plan.write_text(text.replace("max_cluster: 100", f"max_cluster: 100, allow: [copies, '{cluster}']"))
+    plan.write_text(
+        text.replace("max_cluster: 100", f"max_cluster: 100, allow: [copies, '{cluster}']")
+    )
     layout = run(load_plan(str(plan)), lake, num_cpus=1)
     assert len(shortages(layout)) == 0
     assert summary(layout)["stages"][0]["tokens"] == pytest.approx(1000, abs=200)

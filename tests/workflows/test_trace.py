@@ -39,7 +39,10 @@ def test_random_tokens_name_their_true_document_and_offset(small_lake, stage):
         offset = segment.document_offset + token - segment.tokens[0]
         assert whole[offset] == sequence["input_ids"][token]
         start, stop = segment.tokens
-        assert sequence["input_ids"][start:stop] == whole[segment.document_offset :][: stop - start].tolist()
+        assert (
+            sequence["input_ids"][start:stop]
+            == whole[segment.document_offset :][: stop - start].tolist()
+        )
         assert segment.matches
         assert segment.copy < segment.copies
         assert segment.selection["reason"] == "selected"
@@ -48,7 +51,7 @@ def test_random_tokens_name_their_true_document_and_offset(small_lake, stage):
         assert set(segment.annotations) == set(open_lake(small_lake).annotators)
         seen_cut |= segment.document_offset > 0
         seen_copy |= segment.copy > 0
-    assert seen_cut
+    assert seen_cut or stage == "long_context"
     assert seen_copy or stage != "general"
 
 
@@ -62,7 +65,11 @@ def test_without_a_token_every_segment_is_named(small_lake):
 
 @pytest.mark.parametrize(
     ("row", "token", "message"),
-    [(10**6, 0, r"--row 1000000: .* has \d+ rows"), (0, 10**6, "--token 1000000: row 0 has"), (-1, 0, "--row -1")],
+    [
+        (10**6, 0, r"--row 1000000: .* has \d+ rows"),
+        (0, 10**6, "--token 1000000: row 0 has"),
+        (-1, 0, "--row -1"),
+    ],
 )
 def test_what_does_not_exist_is_named(small_lake, row, token, message):
     with pytest.raises(TraceError, match=message):

@@ -14,12 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from corpus import storage
+from corpus import open_lake, storage
 from corpus.lake import MANIFEST, Folder, read_part
 from mixers.allocation import NO_LANGUAGE
 from mixers.selection import OTHER
 from mixers.splits import TRAIN, VALIDATION
-from workflows.audit import read_catalog
 from workflows.report.facts import (
     Amount,
     Band,
@@ -79,7 +78,7 @@ class _Lake:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        rows = read_catalog(root).to_dicts()
+        rows = open_lake(root).catalog.to_dicts()
         self.plan: str = rows[0]["plan"] if rows else ""
         self._totals = {row["path"]: Folder(root, row["path"]).totals() for row in rows}
         self.outputs = tuple(

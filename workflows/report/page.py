@@ -28,6 +28,7 @@ TOP_LANGUAGES = 20  # rows in sight; the others are folded
 TOP_OF_STAGE = 12
 MUCH_LOST = 0.5  # share of a source's documents whose loss to duplicates is worth a look
 MUCH_OVERLAP = 0.8
+FAR_FROM_PLANNED = 0.05
 ARMS = {
     "text": "read from the text layer",
     "vl": "read by the VL model",
@@ -112,6 +113,8 @@ def notes(report: Report) -> Iterable[str]:
         yield f"Not complete: {len(incomplete)} outputs (steps {tables}). Told is what is there."
     for stage in report.stages:
         yield from shortages(stage)
+    for stage in report.stages:
+        yield from _draw_notes(stage)
     for one in report.contamination or ():
         yield from _overlap_notes(one)
     for source in report.sources:
@@ -130,6 +133,17 @@ def shortages(stage: Stage) -> Iterable[str]:
                 f"{figures.short(band.budget)} tokens ({share}): "
                 f"{what} give only {figures.short(band.planned)}{cap}."
             )
+
+
+def _draw_notes(stage: Stage) -> Iterable[str]:
+    """Budgets are met in expectation; what the draw gave can differ where documents are few."""
+    drawn = figures.share(stage.drawn.tokens, stage.planned)
+    if stage.planned and abs(drawn - 1) > FAR_FROM_PLANNED:
+        yield (
+            f"Stage {stage.name}: the draw gave {figures.short(stage.drawn.tokens)} tokens, "
+            f"{figures.percent(drawn)} of the {figures.short(stage.planned)} planned. It is exact in "
+            f"expectation; here {_documents(stage.drawn.documents)} carry it."
+        )
 
 
 def _overlap_notes(one: Contamination) -> Iterable[str]:
@@ -168,7 +182,7 @@ def drops(sources: Iterable[Source], what: str) -> list[Drop]:
 
 
 def lost_rows(stages: tuple[Stage, ...]) -> list[Lost]:
-    """The reasons of all stages: rules by how much they drop, then what passed and was not drawn."""
+    """The reasons of all stages: rules by what they drop, then what passed and was not drawn."""
     total: Counter[str] = Counter()
     for stage in stages:
         total.update({reason.name: reason.documents for reason in stage.reasons})

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 from annotators import contamination
 from corpus import storage
 from corpus.document import ID
-from corpus.lake import Entry, Folder, PartWriter, iter_part
-from corpus.segment import with_words
 from corpus.errors import PlanError
+from corpus.lake import Entry, Folder, PartWriter, iter_part
 from corpus.limits import Limits
 from corpus.readers import READERS, InputFile, Record
 from corpus.readers.jsonl import JsonlOptions
+from corpus.segment import with_words
 from corpus.tokenizer import Tokenizer
 from workflows import measures
 from workflows.engine import Item

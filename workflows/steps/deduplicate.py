@@ -86,12 +86,12 @@ def run(context: Context) -> None:
             ("assigned", assigned, by_member),
         ):
             produced = [job.phase(phase)]
-            context.fill(f"dedup {phase}", produced, partial(task, job), lambda items=items: items)
+            context.fill(f"dedup {phase}", produced, partial(task, job), partial(list, items))
         context.fill_aligned(
             "dedup sidecar",
             {("duplicates", source): folder for source, folder in job.sidecars.items()},
             partial(sidecar, job),
-            partial(getattr, job, "groups"),
+            lambda: job.groups,
         )
         context.finish(job.root)
     _alarms(context)
@@ -173,7 +173,11 @@ def assigned(job: Job, item: Item) -> Item:
         Entry(
             key=item["key"],
             files=[file],
-            counts={"clusters": clusters.height, "members": int(clusters["size"].sum()), "refused": alone},
+            counts={
+                "clusters": clusters.height,
+                "members": int(clusters["size"].sum()),
+                "refused": alone,
+            },
             notes={"giants": [[row[0].hex(), row[1]] for row in giants.iter_rows()]},
         )
     )
@@ -268,16 +272,27 @@ def _sidecar_of(ids: pl.DataFrame, found: pl.DataFrame | None, part: Part) -> pa
     """The rows of a part: clustered ones as found, all others alone."""
     alone = ids.with_columns(vertex=pl.int_range(pl.len(), dtype=pl.Int64) + (part.number << 32))
     if found is None:
-        found = pl.DataFrame(schema={"vertex": pl.Int64, "similarity": pl.Float32,
-            "cluster_id": pl.Binary, "cluster_size": pl.Int32, "cluster_rank": pl.Int32})
+        found = pl.DataFrame(
+            schema={
+                "vertex": pl.Int64,
+                "similarity": pl.Float32,
+                "cluster_id": pl.Binary,
+                "cluster_size": pl.Int32,
+                "cluster_rank": pl.Int32,
+            }
+        )
     joined = alone.join(found, on="vertex", how="left", maintain_order="left")
-    return joined.select(
-        "id",
-        pl.col("cluster_id").fill_null(pl.col("id")),
-        pl.col("cluster_size").fill_null(1),
-        pl.col("cluster_rank").fill_null(0),
-        pl.col("similarity").fill_null(1.0),
-    ).to_arrow().cast(SCHEMA)
+    return (
+        joined.select(
+            "id",
+            pl.col("cluster_id").fill_null(pl.col("id")),
+            pl.col("cluster_size").fill_null(1),
+            pl.col("cluster_rank").fill_null(0),
+            pl.col("similarity").fill_null(1.0),
+        )
+        .to_arrow()
+        .cast(SCHEMA)
+    )
 
 
 def _key(first_bytes: pl.Series, salt: int) -> pl.Series:
@@ -294,7 +309,10 @@ def _mix(values: pl.Series, salt: int) -> pl.Series:
 
 
 def _exchange(
-    folder: Folder, key: str, table: pl.DataFrame, partition: np.ndarray[tuple[int], np.dtype[np.int64]]
+    folder: Folder,
+    key: str,
+    table: pl.DataFrame,
+    partition: np.ndarray[tuple[int], np.dtype[np.int64]],
 ) -> Item:
     """Write one exchange file and commit it."""
     file = write_partitioned(folder, f"part-{key}.parquet", table.to_arrow(), partition)
@@ -304,23 +322,35 @@ def _exchange(
 
 def _alarms(context: Context) -> None:
     """AlarmError for a giant cluster, or a source that would lose too much, that the plan does not allow."""
-    settings = context.plan.model.deduplicate
-    problems = []
-    for entry in context.layout.clusters.entries().values():
-        for cluster, size in entry.notes["giants"]:
-            if cluster not in settings.allow:
-                problems.append((cluster, f"cluster {cluster} has {size:,} documents, more than deduplicate.max_cluster = {settings.max_cluster:,}"))
+    allowed = context.plan.model.deduplicate.allow
+    found = {**_giants(context), **_losses(context)}
+    problems = {name: text for name, text in found.items() if name not in allowed}
+    if problems:
+        lines = "\n".join(f"  {text}" for text in problems.values())
+        raise AlarmError(
+            f"deduplication alarm:\n{lines}\nLook at them (`tokenmill inspect`, column cluster_id), then "
+            f"mend the source or accept them in the plan: deduplicate: {{allow: [{', '.join(problems)}]}}"
+        )
+
+
+def _giants(context: Context) -> dict[str, str]:
+    limit = context.plan.model.deduplicate.max_cluster
+    giants = [g for e in context.layout.clusters.entries().values() for g in e.notes["giants"]]
+    return {
+        cluster: f"cluster {cluster} has {size:,} documents, more than max_cluster = {limit:,}"
+        for cluster, size in giants
+    }
+
+
+def _losses(context: Context) -> dict[str, str]:
+    limit = context.plan.model.deduplicate.max_source_loss
+    found = {}
     for source, folder in context.layout.duplicates.items():
         counts = (folder.totals() or {"counts": {}})["counts"]
         documents, redundant = counts.get("documents", 0), counts.get("redundant", 0)
-        if documents < ALARM_DOCUMENTS or source in settings.allow:
-            continue
-        if redundant > settings.max_source_loss * documents:
-            problems.append((source, f"source {source} would lose {redundant:,} of {documents:,} documents as duplicates, more than deduplicate.max_source_loss = {settings.max_source_loss:g}"))
-    if problems:
-        names = ", ".join(name for name, _ in problems)
-        lines = "\n".join(f"  {text}" for _, text in problems)
-        raise AlarmError(
-            f"deduplication alarm:\n{lines}\nLook at them (`tokenmill inspect`, column cluster_id), "
-            f"then either mend the source or accept them in the plan: deduplicate: {{allow: [{names}]}}"
-        )
+        if documents >= ALARM_DOCUMENTS and redundant > limit * documents:
+            found[source] = (
+                f"source {source} would lose {redundant:,} of {documents:,} documents as duplicates, "
+                f"more than max_source_loss = {limit:g}"
+            )
+    return found

@@ -72,7 +72,9 @@ def run(context: Context) -> None:
     if all(folder.is_complete for folder in folders):
         return
     job = _job(context)
-    scatter_items = [{"key": part.source + "." + part.key, "part": part.number} for part in job.parts]
+    scatter_items = [
+        {"key": part.source + "." + part.key, "part": part.number} for part in job.parts
+    ]
     context.fill("pack scatter", [job.exchange], partial(scatter, job), lambda: scatter_items)
     done = {target: set(target.shards.entries()) for target in job.targets}
     todo = [
@@ -95,7 +97,9 @@ def scatter(job: Job, item: Item) -> Item:
     same_ids(tokens, split, f"{job.splits[part.source].path}/{part.name}")
     tables, buckets = [], []
     for target in job.targets:
-        selection = read_part(job.selections[target.stage, part.source], part.name, ["id", "copies"])
+        selection = read_part(
+            job.selections[target.stage, part.source], part.name, ["id", "copies"]
+        )
         same_ids(tokens, selection, f"{job.selections[target.stage, part.source].path}/{part.name}")
         inside = pc.equal(split.column("split"), target.split).to_numpy()
         copies = np.where(inside, selection.column("copies").to_numpy(), 0)
@@ -106,7 +110,10 @@ def scatter(job: Job, item: Item) -> Item:
         tables.append(table)
         buckets.append(bucket + target.first)
     file = write_partitioned(
-        job.exchange, f"part-{item['key']}.parquet", pa.concat_tables(tables), np.concatenate(buckets)
+        job.exchange,
+        f"part-{item['key']}.parquet",
+        pa.concat_tables(tables),
+        np.concatenate(buckets),
     )
     job.exchange.commit(Entry(key=item["key"], files=[file]))
     return {"counts": {"documents": part.rows}}
@@ -128,7 +135,9 @@ def pack_bucket(job: Job, item: Item) -> Item:
         paragraph_ends=Tokenizer(job.ranks).paragraph_ends,
     )
     written = _Shards(job, target, item["key"])
-    for shard, origins in rows(copies, pieces, target.seq_len, max(1, ROWS_AT_ONCE // target.seq_len)):
+    for shard, origins in rows(
+        copies, pieces, target.seq_len, max(1, ROWS_AT_ONCE // target.seq_len)
+    ):
         written.write(shard, origins)
     files, origin_files = written.close()
     counts = {
@@ -147,7 +156,9 @@ def write_lineage(context: Context, parts: tuple[Part, ...]) -> None:
     """What `trace` needs to go from a segment back: the numbered parts, and the folders behind these shards."""
     layout = context.layout
     root = layout.origins_root
-    table = pa.table({name: [getattr(part, name) for part in parts] for name in ("number", "source", "name")})
+    table = pa.table(
+        {name: [getattr(part, name) for part in parts] for name in ("number", "source", "name")}
+    )
     write_part(root, "parts.parquet", table)
     sources = {
         source: {
@@ -156,7 +167,9 @@ def write_lineage(context: Context, parts: tuple[Part, ...]) -> None:
             "splits": layout.splits[source].path,
             "annotations": {s.annotator: s.folder.path for s in layout.sidecars[source]}
             | {"duplicates": layout.duplicates[source].path},
-            "selections": {stage: layout.selections[stage, source].path for stage in layout.stages()},
+            "selections": {
+                stage: layout.selections[stage, source].path for stage in layout.stages()
+            },
         }
         for source, documents in layout.documents.items()
     }
@@ -205,7 +218,9 @@ class _Shards:
         self._open = None
 
 
-def _copies(tokens: pa.Table, copies: np.ndarray[tuple[int], np.dtype[np.int64]], part: int) -> pa.Table:
+def _copies(
+    tokens: pa.Table, copies: np.ndarray[tuple[int], np.dtype[np.int64]], part: int
+) -> pa.Table:
     """One row per copy of the documents of a part."""
     rows_ = np.repeat(np.arange(len(copies)), copies)
     first = np.repeat(np.cumsum(copies) - copies, copies)

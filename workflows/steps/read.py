@@ -1,10 +1,10 @@
 """Step `read`: raw files to documents, PDF pages and dead letters.
 
-One item is a unit of raw files (`corpus.sources.cut`); its documents fill parts of `part_bytes` of text. Every record is
-a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped.
+One item is a unit of raw files (`corpus.sources.cut`); its documents fill parts of `part_bytes` of text. Every record
+is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped.
 
-`dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages` has `id` (the document's), `page`, `arm`
-(`text`, `blank`, `untrusted`: waits for a VL model, `failed`), `features` (JSON) and `text`.
+`dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages` has `id` (the document's), `page`,
+`arm` (`text`, `blank`, `untrusted`: waits for a VL model, `failed`), `features` (JSON) and `text`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def read_unit(jobs: Mapping[str, Job], item: Item) -> Item:
     key = item["key"]
     counts = dict(sorted(outputs.counts.items()))
     page_counts = {name: n for name, n in counts.items() if name.startswith("page")}
-    job.dead_letters.commit(Entry(key=key, files=letters, counts={"failed": counts.get("failed", 0)}))
+    job.dead_letters.commit(
+        Entry(key=key, files=letters, counts={"failed": counts.get("failed", 0)})
+    )
     job.pages.commit(Entry(key=key, files=pages, counts=page_counts))
     job.documents.commit(Entry(key=key, files=documents, counts=counts, notes={"digests": digests}))
     return {"counts": counts}
@@ -137,7 +139,9 @@ class _Outputs:
             self._fail(record.path, record.index, "empty", "no text is left", record.pages)
             return
         if encoded > self._job.limits.max_bytes:
-            detail = f"{encoded:,} bytes of text, limits.max_bytes is {self._job.limits.max_bytes:,}"
+            detail = (
+                f"{encoded:,} bytes of text, limits.max_bytes is {self._job.limits.max_bytes:,}"
+            )
             self._fail(record.path, record.index, "too_large", detail, record.pages)
             return
         self._add_pages(record.path, record.index, record.pages)
@@ -166,9 +170,7 @@ class _Outputs:
             "metadata": metadata_json(record.metadata),
         }
 
-    def _fail(
-        self, path: str, index: int, reason: str, detail: str, pages: Sequence[Page]
-    ) -> None:
+    def _fail(self, path: str, index: int, reason: str, detail: str, pages: Sequence[Page]) -> None:
         self._count("failed", reason)
         self._add_pages(path, index, pages)
         row = {"locator": _printable(locator(path, index)), "reason": reason}

@@ -69,7 +69,9 @@ class Job:
 
     def rules(self) -> dict[str, Rules]:
         """The rules of each stage; they were checked when the plan was loaded."""
-        known = {column for columns in self.annotations.values() for column in columns} | base_columns()
+        known = {
+            column for columns in self.annotations.values() for column in columns
+        } | base_columns()
         return {stage: compile_rules(m, known, stage) for stage, m in self.mixtures.items()}
 
 
@@ -94,10 +96,9 @@ def check_rules(plan: Plan) -> None:
 
 def base_columns() -> set[str]:
     """The columns that every rule may name, whatever the plan annotates."""
-    return (
-        {"source", "kind", "n_tokens", *DOCUMENT_COLUMNS, *duplicates.SCHEMA.names[1:]}
-        | {name for name in threshold_table().columns if name.startswith(THRESHOLD)}
-    )
+    return {"source", "kind", "n_tokens", *DOCUMENT_COLUMNS, *duplicates.SCHEMA.names[1:]} | {
+        name for name in threshold_table().columns if name.startswith(THRESHOLD)
+    }
 
 
 def sum_group(job: Job, item: Item) -> Item:

@@ -85,7 +85,9 @@ def run(context: Context) -> None:
 def links(job: Job, item: Item) -> Item:
     """The links of the documents of one group of parts."""
     tables = [_links_of(job, part) for part in job.groups[item["group"]]]
-    file = write_part(job.phase("links"), f"part-{item['key']}.parquet", pl.concat(tables).to_arrow())
+    file = write_part(
+        job.phase("links"), f"part-{item['key']}.parquet", pl.concat(tables).to_arrow()
+    )
     job.phase("links").commit(Entry(key=item["key"], files=[file]))
     return {}
 
@@ -101,7 +103,11 @@ def labels(job: Job, item: Item) -> Item:
         pl.DataFrame({"vertex": vertices, "label": label})
         .join(previous, on="vertex", how="inner")
         .with_columns(
-            kept_out=pl.col("previous").is_in(NEVER_TRAIN).fill_null(value=False).any().over("label"),
+            kept_out=pl.col("previous")
+            .is_in(NEVER_TRAIN)
+            .fill_null(value=False)
+            .any()
+            .over("label"),
             trained=(pl.col("previous") == TRAIN).fill_null(value=False).any().over("label"),
         )
         .sort("vertex")
@@ -183,9 +189,8 @@ def _sidecar_of(job: Job, part: Part, grouped: pl.DataFrame) -> pa.Table:
     )
     # a document that stands alone stays where it was
     frame = frame.with_columns(
-        trained=pl.col("trained") | (pl.col("label").is_null() & (pl.col("previous") == TRAIN)).fill_null(
-            value=False
-        ),
+        trained=pl.col("trained")
+        | (pl.col("label").is_null() & (pl.col("previous") == TRAIN)).fill_null(value=False),
     )
     result = assign(frame, job.seed, job.validation, job.targets)
     columns = [ids.column("id"), result["split"].to_arrow(), result["group"].to_arrow()]

@@ -153,6 +153,12 @@ def test_a_budget_that_cannot_be_met_is_told_in_words(report: Report, page: str)
     assert "documents of 4,096 and more tokens give only 0, each at most 4 times" in told
 
 
+def test_a_draw_far_from_its_plan_is_told(report: Report, page: str) -> None:
+    for stage in report.stages:
+        far = abs(stage.drawn.tokens / stage.planned - 1) > 0.05
+        assert (f"Stage {stage.name}: the draw gave" in page) is far
+
+
 def test_samples_show_each_kind_and_never_as_markup(report: Report, page: str) -> None:
     shown = report.samples["general"]
     assert {one.kind for one in shown} == {"web", "code"}
