@@ -33,7 +33,7 @@ check: $(STAMP)
 bench: $(BENCHES)
 
 $(BENCHES): bench-%: $(STAMP) samples
-	DATA=$(DATA) $(BIN)/python benchmarks/bench_$*.py
+	DATA=$(DATA) $(BIN)/python -m benchmarks.bench_$*
 
 samples: $(STAMP)
 	@$(BIN)/python samples/prepare.py --out build/samples
