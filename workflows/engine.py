@@ -97,6 +97,10 @@ class Engine:
                     failed.append(outcome)
         if failed:
             raise StepError(_describe(step, failed, len(items)))
+        if bar.done != len(items):
+            raise StepError(
+                f"step {step}: {len(items) - bar.done} of {len(items)} parts vanished; run again"
+            )
         if stopped:
             raise DrainedError(
                 f"stopped in step {step} with {stopped} of {len(items)} parts left; "

@@ -116,11 +116,11 @@ class Layout:
             "step": ["read", VERSION, normalise.VERSION, reader.version],
             "source": source.model_dump(exclude={"path", "kind", "priority", "options"}),
             "options": settings(reader.options, source.options, source.name),
-            "limits": self.plan.model.limits,
             "libraries": library_versions({*reader.libraries, "ftfy"}),
             "part_bytes": self.plan.model.resources.part_bytes,
+            "limits": self.plan.model.limits.model_dump(),
             "files": fingerprint({"files": [[f.path, f.size] for f in files]}),
-        } | {"limits": self.plan.model.limits.model_dump()}
+        }
 
     def _index(self, digests: Mapping[str, str]) -> Folder | None:
         if not digests:

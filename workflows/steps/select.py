@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from annotators import duplicates
 from corpus import storage
+from corpus.errors import PlanError
 from corpus.lake import Entry, Folder, read_part, same_ids, write_part
 from mixers.allocation import CELL, Allocation, allocate
 from mixers.mixture import Mixture
@@ -159,6 +160,11 @@ def _solve(context: Context, job: Job) -> None:
     tables = [
         pl.DataFrame(pl.from_arrow(read_part(job.strata, name))) for name in job.strata.parts()
     ]
+    if not tables:
+        raise PlanError(
+            "there is nothing to select: no source gave a document. `tokenmill inspect` on the lake's "
+            "dead_letters says why"
+        )
     merged = merge_strata(tables, list(job.mixtures))
     budgets = {stage: context.plan.budget(stage) for stage in job.mixtures}
     cap = context.plan.model.repetition_cap
