@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mixers.mixture import Languages, Mixture, Weight
+from mixers.mixture import NO_LANGUAGE, Languages, Mixture, Weight
 
 VERSION = 1
 Floats = npt.NDArray[np.float64]
-NO_LANGUAGE = "-"
 CELL = ["language", "kind", "source", "band"]
 
 

@@ -21,8 +21,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from corpus.languages import language
+
+NO_LANGUAGE = "-"  # the language of a cell of program code
+OTHER = "other"  # of natural language that the annotator could not name
 STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -35,6 +39,11 @@ class Weight(BaseModel):
     language: str | None = None
     source: str | None = None
     weight: float = Field(ge=0)
+
+    @field_validator("language")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        return name if name in (None, NO_LANGUAGE, OTHER) else language(str(name)).label
 
 
 class Languages(BaseModel):

@@ -36,13 +36,12 @@ from corpus.errors import PlanError
 from corpus.languages import LANGUAGES, thresholds
 from corpus.randomness import id_words, uniform
 from corpus.strict_yaml import unknown
-from mixers.allocation import CELL, NO_LANGUAGE
-from mixers.mixture import Mixture
+from mixers.allocation import CELL
+from mixers.mixture import NO_LANGUAGE, OTHER, Mixture
 from mixers.splits import TRAIN, VALIDATION
 
 VERSION = 1
 THRESHOLD = "threshold_"
-OTHER = "other"  # natural language that the annotator could not name
 SCHEMA = pa.schema(
     [
         pa.field("id", ID, nullable=False),

@@ -27,6 +27,7 @@ from corpus.readers import READERS, Failed, InputFile, Reader, Record, Skipped
 from corpus.strict_yaml import load
 from mixers.mixture import Mixture
 from mixers.selection import compile_rules, judge
+from tests.corpus.readers.test_contract import DAMAGED
 from workflows import measures
 from workflows.plan import LimitsModel, PlanModel, load_plan
 from workflows.steps.select import base_columns
@@ -233,14 +234,12 @@ def test_the_example_of_a_reader(subtitles: Reader, tmp_path: Path) -> None:
 
 
 def test_the_example_of_a_reader_keeps_the_contract(subtitles: Reader, tmp_path: Path) -> None:
-    from tests.corpus.readers.test_contract import DAMAGED
-
     for number, (damage, apply) in enumerate(DAMAGED.items()):
         results = read(subtitles, tmp_path / f"{number}.srt", apply(SUBTITLES.encode()))
         assert len(results) == 1, damage
         assert not isinstance(results[0], Record) or results[0].text.strip()
+    missing = InputFile(path="x.srt", uri=str(tmp_path / "x.srt"), size=1)
     with pytest.raises(FileNotFoundError):
-        missing = InputFile(path="x.srt", uri=str(tmp_path / "x.srt"), size=1)
         list(subtitles.read([missing], subtitles.options(), Limits()))
 
 

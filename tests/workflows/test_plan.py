@@ -123,6 +123,23 @@ def test_annotators_and_rules_are_checked_before_anything_runs(folder, old, new,
     assert not (folder / "lake").exists()
 
 
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("{language: Frenhc, weight: 2}", r"general\.yaml:5: weights\.0\.language: .*French"),
+        (
+            "{kind: web, weight: -1}",
+            r"general\.yaml:5: weights\.0\.weight: .*greater than or equal to 0",
+        ),
+        ("{source: txets, weight: 2}", r"unknown source 'txets'; did you mean 'texts'"),
+    ],
+)
+def test_weights_name_things_that_exist(folder, weight, message):
+    (folder / "general.yaml").write_text(f"{MIXTURE}weights: [\n  {weight}]\n")
+    with pytest.raises(PlanError, match=message):
+        run(load(folder), str(folder / "lake"))
+
+
 def test_a_labelled_annotator_stands_twice():
     from workflows.measures import columns
 

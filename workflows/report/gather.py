@@ -16,8 +16,7 @@ import polars as pl
 
 from corpus import open_lake, storage
 from corpus.lake import MANIFEST, Folder, read_part
-from mixers.allocation import NO_LANGUAGE
-from mixers.selection import OTHER
+from mixers.mixture import NO_LANGUAGE, OTHER
 from mixers.splits import TRAIN, VALIDATION
 from workflows.report.facts import (
     Amount,

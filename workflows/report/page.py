@@ -17,8 +17,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from corpus.languages import LANGUAGES
-from mixers.allocation import NO_LANGUAGE
-from mixers.selection import OTHER
+from mixers.mixture import NO_LANGUAGE, OTHER
 from workflows.report import figures
 from workflows.report.facts import Contamination, Counts, Drawn, Report, Source, Stage
 from workflows.report.scan import LEVELS

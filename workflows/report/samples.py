@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 
 from corpus import storage
 from corpus.lake import Entry, Folder, iter_part
-from mixers.allocation import NO_LANGUAGE
-from mixers.selection import OTHER
+from mixers.mixture import NO_LANGUAGE, OTHER
 from workflows.report.facts import DeadLetter, Sample
 from workflows.report.scan import Candidate
 

@@ -19,8 +19,7 @@ import polars as pl
 from corpus.errors import CorruptPartError
 from corpus.lake import Folder, read_part
 from corpus.randomness import id_words, keyed
-from mixers.allocation import NO_LANGUAGE
-from mixers.selection import OTHER
+from mixers.mixture import NO_LANGUAGE, OTHER
 from mixers.splits import TRAIN
 
 PARTS_AT_ONCE = 4

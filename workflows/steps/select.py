@@ -24,6 +24,7 @@ from annotators import duplicates
 from corpus import storage
 from corpus.errors import PlanError
 from corpus.lake import Entry, Folder, read_part, same_ids, write_part
+from corpus.strict_yaml import unknown
 from mixers.allocation import CELL, Allocation, allocate
 from mixers.mixture import Mixture
 from mixers.selection import (
@@ -92,7 +93,11 @@ def check_rules(plan: Plan) -> None:
     """PlanError for an unknown annotator, or a rule that names a column that nothing in the plan measures."""
     known = base_columns() | all_columns(plan.model).keys()
     for stage, mixture in plan.mixtures.items():
-        compile_rules(mixture, known, plan.model.stages[stage].mixture)
+        where = plan.model.stages[stage].mixture
+        compile_rules(mixture, known, where)
+        for weight in mixture.weights:
+            if weight.source is not None and weight.source not in plan.kinds:
+                raise PlanError(f"{where}: weights: {unknown('source', weight.source, plan.kinds)}")
 
 
 def base_columns() -> set[str]:
