@@ -19,6 +19,7 @@ and `threshold_*`: FineWeb-2's thresholds for the document's own language (null 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -98,4 +99,11 @@ class Mixture(BaseModel):
         if self.lengths and abs(sum(band.share for band in self.lengths) - 1) > 1e-9:
             total = sum(band.share for band in self.lengths)
             raise ValueError(f"the shares of lengths add up to {total:g}; make them add up to 1")
+        ordered = sorted(self.lengths, key=lambda band: band.at_least)
+        for lower, upper in pairwise(ordered):
+            if lower.below is None or lower.below > upper.at_least:
+                raise ValueError(
+                    f"the lengths {lower.name} and {upper.name} overlap; end the first with "
+                    f"below: {upper.at_least}"
+                )
         return self

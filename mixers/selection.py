@@ -17,19 +17,14 @@ cumulated expectations. Each stage is exact in expectation, and all together nev
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from polars.exceptions import (
-    ColumnNotFoundError,
-    InvalidOperationError,
-    SQLInterfaceError,
-    SQLSyntaxError,
-)
+from polars.exceptions import PolarsError
 
 from corpus.document import ID
 from corpus.errors import PlanError
@@ -54,24 +49,30 @@ SCHEMA = pa.schema(
 Rules = Mapping[str, pl.Expr]
 
 
-def compile_rules(mixture: Mixture, known: Collection[str], where: str) -> dict[str, pl.Expr]:
-    """The mixture's rules as expressions. PlanError for SQL that does not parse or names no known column."""
-    compiled = {}
-    for name, text in mixture.rules.items():
-        try:
-            expression = pl.sql_expr(text)
-        except (
-            SQLSyntaxError,
-            SQLInterfaceError,
-            InvalidOperationError,
-            ColumnNotFoundError,
-        ) as error:
-            raise PlanError(f"{where}: rule {name}: {text!r} is not valid SQL: {error}") from None
+def compile_rules(mixture: Mixture, columns: pl.DataFrame, where: str) -> dict[str, pl.Expr]:
+    """The mixture's rules as expressions over `columns`, an empty frame of all that is measured.
+
+    PlanError for SQL that does not parse, names no known column, or is not true or false.
+    """
+    return {
+        name: _compile(text, columns, f"{where}: rule {name}")
+        for name, text in mixture.rules.items()
+    }
+
+
+def _compile(text: str, columns: pl.DataFrame, where: str) -> pl.Expr:
+    try:
+        expression = pl.sql_expr(text)
         for column in expression.meta.root_names():
-            if column not in known:
-                raise PlanError(f"{where}: rule {name}: {unknown('column', column, known)}")
-        compiled[name] = expression
-    return compiled
+            if column not in columns.columns:
+                raise PlanError(f"{where}: {unknown('column', column, columns.columns)}")
+        kind = columns.select(expression.alias("rule")).schema["rule"]
+    except PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise PlanError(f"{where}: {text!r} is not valid SQL here: {reason}") from None
+    if kind != pl.Boolean:
+        raise PlanError(f"{where}: {text!r} gives {kind}; a rule must be true or false")
+    return expression
 
 
 def columns_of(rules: Mapping[str, Rules]) -> set[str]:

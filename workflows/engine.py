@@ -123,7 +123,6 @@ class Engine:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import ray
 
-        _check_address(self.address, self.lake)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self.address:
             ray.init(address=self.address, **quiet)
@@ -138,7 +137,8 @@ class Engine:
         self.on_start()
 
 
-def _check_address(address: str | None, lake: str) -> None:
+def check_address(address: str | None, lake: str) -> None:
+    """PlanError for a cluster with a lake on a path that its nodes do not share."""
     local = address in (None, "local") or os.environ.get("TOKENMILL_SHARED_LAKE") == "1"
     if not local and storage.is_local(lake):
         raise PlanError(

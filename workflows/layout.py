@@ -83,6 +83,8 @@ class Layout:
             for sidecar in sidecars:
                 yield "annotate", f"annotations/{sidecar.annotator}", source, sidecar.folder
             yield "annotate", "tokens", source, self.tokens[source]
+        if self.index is not None:
+            yield "annotate", "indexes", "contamination", self.index
         yield "deduplicate", "clusters", "", self.clusters
         for source, folder in self.duplicates.items():
             yield "deduplicate", "annotations/duplicates", source, folder

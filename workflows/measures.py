@@ -22,7 +22,7 @@ from workflows.plan import PlanModel
 
 AUTOMATIC = ("content_hash", "minhash", "contamination")  # set by other sections of the plan
 DOCUMENT_COLUMNS = ("licence", "date")  # of the documents table, that rules may name
-BASE_COLUMNS = frozenset(
+TAKEN = frozenset(
     {"source", "kind", "split", "n_tokens", *DOCUMENTS.names, *duplicates.SCHEMA.names}
 )
 Step = Callable[[pa.Table], pa.Table]
@@ -52,25 +52,25 @@ def measures(model: PlanModel, index: str = "") -> dict[str, Mapping[str, Any]]:
     return dict(sorted(chosen.items()))
 
 
-def columns(key: str, values: Mapping[str, Any]) -> list[str]:
+def fields(key: str, values: Mapping[str, Any]) -> list[pa.Field]:
     """The columns that a key measures, without `id`."""
     annotator = annotator_of(key)
-    names = annotator.schema(settings(annotator.config, values, f"annotate.{key}")).names
-    return [_prefix(key) + name for name in names if name != "id"]
+    schema = annotator.schema(settings(annotator.config, values, f"annotate.{key}"))
+    return [field.with_name(_prefix(key) + field.name) for field in schema if field.name != "id"]
 
 
-def all_columns(model: PlanModel) -> dict[str, str]:
-    """Key by column of everything the plan measures. PlanError where a column would have two meanings."""
-    found: dict[str, str] = {}
-    for key, values in measures(model).items():
-        for column in columns(key, values):
-            if column in found or column in BASE_COLUMNS:
-                other = found.get(column, "every document")
+def all_fields(model: PlanModel) -> dict[str, list[pa.Field]]:
+    """The columns of each key of the plan. PlanError where a column would have two meanings."""
+    owner = dict.fromkeys(TAKEN, "every document")
+    found = {key: fields(key, values) for key, values in measures(model).items()}
+    for key, columns in found.items():
+        for column in columns:
+            if column.name in owner:
                 raise PlanError(
-                    f"annotate.{key} measures {column!r}, which {other} has already; give it a label "
-                    f"of its own: `{key.partition('.')[0]}.LABEL`"
+                    f"annotate.{key} measures {column.name!r}, which {owner[column.name]} has already; "
+                    f"give it a label of its own: `{key.partition('.')[0]}.LABEL`"
                 )
-            found[column] = key
+            owner[column.name] = key
     return found
 
 

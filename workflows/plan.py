@@ -6,6 +6,7 @@ readers, settings, paths and stages before anything runs. `workflows.run.check` 
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ class Stage(BaseModel):
     model_config = STRICT
 
     seq_len: int = Field(ge=16, le=1 << 22)
-    budget: float = Field(gt=0)
+    budget: float = Field(gt=0, allow_inf_nan=False)
     mixture: str
 
 
@@ -130,8 +131,8 @@ class PlanModel(BaseModel):
 
     name: str = Field(pattern=NAME)
     seed: int = Field(default=0, ge=0)
-    scale: float = Field(default=1.0, gt=0)
-    repetition_cap: float = Field(default=4.0, gt=0)
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    repetition_cap: float = Field(default=4.0, gt=0, allow_inf_nan=False)
     sources: list[Source] = Field(min_length=1)
     annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)  # see workflows.measures
     evaluations: list[Evaluation] = Field(default_factory=list)
@@ -180,8 +181,8 @@ def load_plan(path: str, *, scale: float | None = None) -> Plan:
     model = load(text, path, PlanModel)
     folder = os.path.dirname(storage.absolute(path))
     if scale is not None:
-        if not scale > 0:
-            raise PlanError(f"--scale {scale:g} must be greater than 0")
+        if not 0 < scale < math.inf:
+            raise PlanError(f"--scale {scale:g} must be a number greater than 0")
         model = model.model_copy(update={"scale": scale})
     model = model.model_copy(
         update={
@@ -189,6 +190,9 @@ def load_plan(path: str, *, scale: float | None = None) -> Plan:
                 source.model_copy(update={"path": _resolve(folder, source.path)})
                 for source in model.sources
             ],
+            "tokenizer": model.tokenizer.model_copy(
+                update={"ranks": model.tokenizer.ranks and _resolve(folder, model.tokenizer.ranks)}
+            ),
             "evaluations": [
                 item.model_copy(update={"path": _resolve(folder, item.path)})
                 for item in model.evaluations
@@ -217,6 +221,8 @@ def _check_settings(model: PlanModel, path: str) -> None:
                 f"{path}: source {source.name}: there is nothing at {source.path}; correct `path` "
                 "(it is relative to the plan's folder)"
             )
+    if model.tokenizer.ranks and not os.path.isfile(model.tokenizer.ranks):
+        raise PlanError(f"{path}: tokenizer.ranks: there is no file {model.tokenizer.ranks}")
     for evaluation in model.evaluations:
         if not storage.exists(evaluation.path):
             raise PlanError(

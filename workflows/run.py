@@ -28,7 +28,7 @@ from corpus.sources import Listing, check_snapshot, content_digest, list_source
 from corpus.strict_yaml import unknown
 from corpus.views import CATALOG
 from mixers.splits import TRAIN
-from workflows.engine import Engine
+from workflows.engine import Engine, check_address
 from workflows.layout import Layout
 from workflows.plan import Plan
 from workflows.progress import Progress
@@ -60,7 +60,10 @@ def run(
     if until is not None and until not in STEPS:
         raise PlanError(f"--until: {unknown('step', until, STEPS)}")
     select.check_rules(plan)
+    if not lake:
+        raise PlanError("--lake is empty; name a folder or an object-store URI")
     lake = storage.absolute(lake)
+    check_address(address, lake)
     check_writable(lake)
     with Lease(lake):
         layout, listings = prepare(plan, lake)
@@ -160,7 +163,7 @@ def summary(layout: Layout) -> dict[str, Any]:
                 "seq_len": seq_len,
                 "sequences": sequences,
                 "tokens": tokens,
-                "utilisation": tokens / (sequences * seq_len) if sequences else 1.0,
+                "utilisation": tokens / (sequences * seq_len) if sequences else 0.0,
                 "shards": folder.uri,
             }
         )

@@ -39,14 +39,14 @@ READERS: Mapping[str, Reader] = {
         read=jsonl.read,
         suffixes=jsonl.SUFFIXES,
         version=jsonl.VERSION,
-        libraries=("ftfy", "lxml", "trafilatura"),
+        libraries=("ftfy", "lxml", "resiliparse", "trafilatura"),
     ),
     "parquet": Reader(
         options=parquet.ParquetOptions,
         read=parquet.read,
         suffixes=parquet.SUFFIXES,
         version=parquet.VERSION,
-        libraries=("ftfy", "lxml", "trafilatura"),
+        libraries=("ftfy", "lxml", "resiliparse", "trafilatura"),
     ),
     "text": Reader(
         options=text.TextOptions,

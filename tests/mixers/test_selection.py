@@ -13,7 +13,7 @@ from mixers.selection import compile_rules, draw, judge, merge_strata, strata, w
 MIXTURE = Mixture.model_validate(
     {"name": "m", "rules": {"unique": "cluster_rank = 0", "long": "n_words >= 5 or kind = 'code'"}}
 )
-KNOWN = {"cluster_rank", "n_words", "kind"}
+KNOWN = pl.DataFrame(schema={"cluster_rank": pl.Int32, "n_words": pl.Int32, "kind": pl.String})
 
 
 def frame(rows: list[dict]) -> pl.DataFrame:
@@ -80,6 +80,8 @@ def test_cells_name_language_kind_source_and_band():
     [
         ("n_wrods > 3", r"m\.yaml: rule r: unknown column 'n_wrods'; did you mean 'n_words'"),
         ("n_words >", r"m\.yaml: rule r: .* is not valid SQL"),
+        ("n_words + 1", r"m\.yaml: rule r: .* gives Int.*; a rule must be true or false"),
+        ("kind > 3", r"m\.yaml: rule r: .*"),
     ],
 )
 def test_a_wrong_rule_is_named(rule, message):

@@ -37,7 +37,7 @@ def test_every_command_has_help_and_is_documented(request):
         (["rnu"], 2, "unknown command 'rnu'; did you mean 'run'"),
         (["run", "nowhere.yaml"], 2, "there is no plan file nowhere.yaml"),
         (["run", "PLAN", "--until", "deduplciate"], 2, "did you mean 'deduplicate'"),
-        (["run", "PLAN", "--scale", "-1"], 2, "--scale -1 must be greater than 0"),
+        (["run", "PLAN", "--scale", "-1"], 2, "--scale -1 must be a number greater than 0"),
         (["run", "PLAN", "--num-cpus", "0"], 2, "--num-cpus"),
         (
             ["run", "PLAN", "--lake", "/proc/nowhere/lake"],

@@ -3,6 +3,7 @@
 import pytest
 
 from corpus.errors import PlanError
+from workflows.measures import fields
 from workflows.plan import load_plan
 from workflows.run import run
 
@@ -131,6 +132,7 @@ def test_annotators_and_rules_are_checked_before_anything_runs(folder, old, new,
             "{kind: web, weight: -1}",
             r"general\.yaml:5: weights\.0\.weight: .*greater than or equal to 0",
         ),
+        ("{kind: cdoe, weight: 2}", r"unknown kind 'cdoe'; did you mean 'code'"),
         ("{source: txets, weight: 2}", r"unknown source 'txets'; did you mean 'texts'"),
     ],
 )
@@ -141,10 +143,9 @@ def test_weights_name_things_that_exist(folder, weight, message):
 
 
 def test_a_labelled_annotator_stands_twice():
-    from workflows.measures import columns
-
     values = {"filter": "GopherQualityFilter", "options": {}}
-    assert columns("datatrove.gopher", values) == ["gopher_keep", "gopher_reason"]
+    names = [field.name for field in fields("datatrove.gopher", values)]
+    assert names == ["gopher_keep", "gopher_reason"]
 
 
 def test_an_evaluation_that_cannot_be_read_stops_the_run(folder):

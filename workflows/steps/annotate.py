@@ -6,6 +6,7 @@ The rows of a part are read once, row group by row group; words are found once a
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from annotators import contamination
 from corpus import storage
 from corpus.document import ID
 from corpus.errors import PlanError
-from corpus.lake import Entry, Folder, PartWriter, iter_part
+from corpus.lake import Entry, File, Folder, PartWriter, iter_part
 from corpus.limits import Limits
 from corpus.readers import READERS, InputFile, Record
 from corpus.readers.jsonl import JsonlOptions
@@ -132,7 +133,9 @@ def _build_index(context: Context) -> None:
     data = contamination.build_index(evaluations).to_bytes()
     storage.put(folder.file_uri("index.npz"), data)
     counts = {"items": sum(len(items) for items in evaluations.values())}
-    folder.commit(Entry(key="index", files=[], counts=counts))
+    digest = hashlib.sha256(data).hexdigest()
+    file = File(name="index.npz", rows=0, bytes=len(data), sha256=digest)
+    folder.commit(Entry(key="index", files=[file], counts=counts))
     context.finish(folder)
 
 

@@ -41,10 +41,11 @@ from mixers.selection import (
     with_thresholds,
 )
 from workflows.engine import Item
-from workflows.measures import DOCUMENT_COLUMNS, all_columns
+from workflows.measures import DOCUMENT_COLUMNS, all_fields
 from workflows.plan import Plan
 from workflows.steps.context import Context, Part, all_parts, part_groups
 
+KINDS = ("web", "pdf", "text", "docs", "code", "math", "sentences", "synthetic")  # the usual ones
 ALLOCATION = "allocation.json"
 RATES = "rates.arrow"
 
@@ -62,6 +63,7 @@ class Job:
     selections: Mapping[tuple[str, str], Folder]
     kinds: Mapping[str, str]
     mixtures: Mapping[str, Mixture]
+    columns: pl.DataFrame  # empty: the names and types that rules may use
     seed: int
 
     @property
@@ -71,10 +73,7 @@ class Job:
 
     def rules(self) -> dict[str, Rules]:
         """The rules of each stage; they were checked when the plan was loaded."""
-        known = {
-            column for columns in self.annotations.values() for column in columns
-        } | base_columns()
-        return {stage: compile_rules(m, known, stage) for stage, m in self.mixtures.items()}
+        return {stage: compile_rules(m, self.columns, stage) for stage, m in self.mixtures.items()}
 
 
 def run(context: Context) -> None:
@@ -91,20 +90,26 @@ def run(context: Context) -> None:
 
 def check_rules(plan: Plan) -> None:
     """PlanError for an unknown annotator, or a rule that names a column that nothing in the plan measures."""
-    known = base_columns() | all_columns(plan.model).keys()
+    columns = rule_columns(plan)
+    kinds = {*plan.kinds.values(), *KINDS}
     for stage, mixture in plan.mixtures.items():
         where = plan.model.stages[stage].mixture
-        compile_rules(mixture, known, where)
+        compile_rules(mixture, columns, where)
         for weight in mixture.weights:
             if weight.source is not None and weight.source not in plan.kinds:
                 raise PlanError(f"{where}: weights: {unknown('source', weight.source, plan.kinds)}")
+            if weight.kind is not None and weight.kind not in kinds:
+                raise PlanError(f"{where}: weights: {unknown('kind', weight.kind, kinds)}")
 
 
-def base_columns() -> set[str]:
-    """The columns that every rule may name, whatever the plan annotates."""
-    return {"source", "kind", "n_tokens", *DOCUMENT_COLUMNS, *duplicates.SCHEMA.names[1:]} | {
-        name for name in threshold_table().columns if name.startswith(THRESHOLD)
-    }
+def rule_columns(plan: Plan) -> pl.DataFrame:
+    """An empty frame with the columns that a rule may name."""
+    measured = [field for fields in all_fields(plan.model).values() for field in fields]
+    always = [pa.field(name, pa.string()) for name in ("source", "kind", *DOCUMENT_COLUMNS)]
+    always += [pa.field("n_tokens", pa.int32()), *list(duplicates.SCHEMA)[1:]]
+    thresholds = [n for n in threshold_table().columns if n.startswith(THRESHOLD)]
+    always += [pa.field(name, pa.float64()) for name in thresholds]
+    return pl.DataFrame(pl.from_arrow(pa.schema([*always, *measured]).empty_table()))
 
 
 def sum_group(job: Job, item: Item) -> Item:
@@ -218,7 +223,7 @@ def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
 
 def _job(context: Context) -> Job:
     layout, plan = context.layout, context.plan
-    measured = all_columns(plan.model)
+    measured = {f.name: key for key, fields in all_fields(plan.model).items() for f in fields}
     annotations: dict[str, dict[str, Folder]] = {}
     for source, sidecars in layout.sidecars.items():
         folders = {sidecar.annotator: sidecar.folder for sidecar in sidecars}
@@ -235,5 +240,6 @@ def _job(context: Context) -> Job:
         selections=layout.selections,
         kinds=plan.kinds,
         mixtures=plan.mixtures,
+        columns=rule_columns(plan),
         seed=plan.model.seed,
     )
