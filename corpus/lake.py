@@ -86,11 +86,17 @@ class Folder:
 
     def entries(self) -> dict[str, Entry]:
         """All committed entries by key, in key order."""
-        listing = storage.names(self._manifest(""))
-        chosen = [name for name in listing if name.startswith("segment-")] + _single(listing)
-        contents = storage.get_many([self._manifest(name) for name in chosen])
+        try:
+            contents = self._manifest_contents()
+        except FileNotFoundError:  # a run compacted them just now: the segment stands, list again
+            contents = self._manifest_contents()
         found = [_parse(line) for content in contents for line in content.splitlines()]
         return {entry.key: entry for entry in sorted(found, key=lambda entry: entry.key)}
+
+    def _manifest_contents(self) -> list[bytes]:
+        listing = storage.names(self._manifest(""))
+        chosen = [name for name in listing if name.startswith("segment-")] + _single(listing)
+        return storage.get_many([self._manifest(name) for name in chosen])
 
     def compact(self) -> None:
         """Gather single entries into a segment and remove them; harmless if interrupted."""
@@ -199,8 +205,8 @@ def iter_part(folder: Folder, name: str, columns: list[str] | None = None) -> It
                 yield file.read_row_group(group, columns=columns)
     except (pa.ArrowInvalid, FileNotFoundError, EOFError) as error:
         raise CorruptPartError(
-            f"{uri} is committed but cannot be read ({error}). Remove its manifest entry under "
-            f"{storage.join(folder.uri, MANIFEST)} (and complete.json there) to have it made again."
+            f"{uri} is committed but cannot be read ({error}). Put it back from a copy, or remove the "
+            f"folder {folder.uri} to have it made again."
         ) from error
     except OSError as error:
         if "parquet" not in str(error).lower() and "thrift" not in str(error).lower():

@@ -8,19 +8,22 @@ expired, or at once when it was taken on this very host by a process that no lon
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-import psutil
+from botocore.exceptions import BotoCoreError
 
 from corpus import storage
 from corpus.errors import LakeBusyError
 
+log = logging.getLogger(__name__)
 SECONDS = 60.0
 NAME = "lease.json"
 
@@ -33,6 +36,9 @@ class Lease:
         self._root = root
         self._seconds = seconds
         self._token = uuid.uuid4().hex
+        self.on_lost: Callable[[], None] = lambda: (
+            None
+        )  # called when another run has taken the lease
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
@@ -71,20 +77,28 @@ class Lease:
             raise LakeBusyError(f"the lake {self._root} was taken by another run just now.")
 
     def _content(self) -> bytes:
-        process = psutil.Process()
         return json.dumps(
             {
                 "token": self._token,
                 "host": _host(),
-                "pid": process.pid,
-                "started": process.create_time(),
+                "pid": os.getpid(),
+                "started": _started(os.getpid()),
                 "expires": time.time() + self._seconds,
             }
         ).encode()
 
     def _renew(self) -> None:
+        """Keep the lease alive. A failed write is tried again at the next turn, well before the expiry."""
         while not self._stop.wait(self._seconds / 4):
-            storage.put(self._uri, self._content())
+            try:
+                holder = read(self._root)
+                if holder is None or holder["token"] != self._token:
+                    log.error("the lake %s was taken by another run; this one stops", self._root)
+                    self.on_lost()
+                    return
+                storage.put(self._uri, self._content())
+            except (OSError, ValueError, BotoCoreError) as error:
+                log.warning("the lease on %s could not be renewed: %s", self._root, error)
 
 
 def read(root: str) -> dict[str, Any] | None:
@@ -96,17 +110,21 @@ def read(root: str) -> dict[str, Any] | None:
 def is_alive(holder: dict[str, Any]) -> bool:
     """Whether the holder of a lease may still be working."""
     if holder["host"] == _host():
-        try:
-            return bool(psutil.Process(holder["pid"]).create_time() == holder["started"])
-        except psutil.NoSuchProcess:
-            return False
+        return bool(_started(holder["pid"]) == holder["started"])
     return bool(holder["expires"] > time.time())
 
 
-def _host() -> str:
-    # the boot id tells containers and reboots apart that share a host name
+def _started(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (which no clock change moves); None if it does not run."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return f"{socket.gethostname()}/{file.read().strip()}"
-    except OSError:
-        return f"{socket.gethostname()}/{os.name}"
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except FileNotFoundError:
+        return None
+
+
+def _host() -> str:
+    """Host, boot and process namespace: a process id means the same process only where all three agree."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot = file.read().strip()
+    return f"{socket.gethostname()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,9 @@ def list_source(root: str, suffixes: Sequence[str], *, name: str, reader: str) -
     files, marks, ignored = [], {}, Counter[str]()
     for path, info in sorted(found.items()):
         relative = path[len(prefix) + 1 :] or path.rsplit("/", 1)[-1]
-        if (found.keys() == {path} and path == prefix) or path.lower().endswith(tuple(suffixes)):
+        if storage.is_local(root) and not os.path.isfile(path):
+            ignored["(no regular file)"] += 1  # opening a pipe or a device would block for ever
+        elif (found.keys() == {path} and path == prefix) or path.lower().endswith(tuple(suffixes)):
             uri = path if storage.is_local(root) else file_system.unstrip_protocol(path)
             files.append(InputFile(path=relative, uri=uri, size=int(info["size"])))
             marks[relative] = str(info.get("ETag") or info.get("mtime") or "")
@@ -65,12 +68,13 @@ def cut(files: Iterable[InputFile], unit: str, part_bytes: int) -> list[list[Inp
 
 
 def check_snapshot(
-    lake: str, source: str, listing: Listing, digests: Callable[[], Mapping[str, str]]
+    lake: str, source: str, listing: Listing, digests: Callable[[], Mapping[str, str] | None]
 ) -> None:
     """Compare a listing with the snapshot in the lake, or make it the snapshot.
 
-    `digests` gives the content hashes recorded when files were read; a file that only looks touched (same size, other
-    mark) is hashed again and forgiven if its content is the same.
+    `digests` gives the content hashes recorded when files were read, None if nothing of the source was read yet: then
+    the new state is the snapshot. A file that only looks touched (same size, other mark) is hashed again and forgiven
+    if its content is the same.
     """
     uri = storage.join(lake, "sources", f"{source}.json")
     now = {file.path: [file.size, listing.marks[file.path]] for file in listing.files}
@@ -79,9 +83,11 @@ def check_snapshot(
         before = json.loads(data)["files"]
         if before == now:
             return
-        _compare(source, before, now, {file.path: file for file in listing.files}, digests())
+        recorded = digests()
+        if recorded is not None:
+            _compare(source, before, now, {file.path: file for file in listing.files}, recorded)
     content = {"files": now, "ignored": dict(listing.ignored)}
-    storage.put(uri, json.dumps(content, ensure_ascii=False, sort_keys=True).encode())
+    storage.put(uri, json.dumps(content, sort_keys=True).encode())
 
 
 def content_digest(file: InputFile) -> str:

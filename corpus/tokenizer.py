@@ -11,6 +11,7 @@ or behind a decimal digit. `tests/corpus/test_tokenizer.py` holds the property t
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
 import re
@@ -24,7 +25,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import regex
 import tiktoken
-from tiktoken.load import load_tiktoken_bpe
 
 VERSION = 1
 END_OF_TEXT = 151_643
@@ -122,5 +122,9 @@ def file_sha256(path: str) -> str:
 
 @lru_cache(maxsize=2)
 def _encoding(ranks_file: str) -> tiktoken.Encoding:
-    ranks = load_tiktoken_bpe(ranks_file)
+    # not tiktoken's loader: it caches by path, and a file that changed would keep its old ranks
+    lines = Path(ranks_file).read_bytes().splitlines()
+    ranks = {
+        base64.b64decode(token): int(rank) for token, rank in map(bytes.split, filter(None, lines))
+    }
     return tiktoken.Encoding("qwen", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})

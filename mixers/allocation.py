@@ -50,6 +50,7 @@ def allocate(
         cell, supply = _cells(strata, stage)
         target = targets(supply, mixtures[stage], budgets[stage])
         reachable = _reachable(cell, supply.height, tokens, left)
+        reachable = np.minimum(reachable, _most(supply, mixtures[stage].languages))
         planned, shortage = _spread(supply, target, reachable, mixtures[stage], budgets[stage])
         rate = _rates(cell, planned, tokens, left)
         left = np.maximum(left - rate, 0.0)
@@ -167,6 +168,16 @@ def _reachable(cell: npt.NDArray[np.int64], count: int, tokens: Floats, left: Fl
     chosen = cell >= 0
     reachable = np.bincount(cell[chosen], (tokens * left)[chosen], minlength=count)
     return reachable.astype(np.float64)
+
+
+def _most(supply: pl.DataFrame, languages: Languages) -> Floats:
+    """What the language method lets each cell give: UniMax repeats no language more than `epochs` times."""
+    amounts = supply["supply"].to_numpy().astype(np.float64)
+    if languages.method != "unimax":
+        return np.full(supply.height, np.inf)
+    return np.where(
+        (supply["language"] == NO_LANGUAGE).to_numpy(), np.inf, amounts * languages.epochs
+    )
 
 
 def _spread(

@@ -10,7 +10,7 @@ A mixture is YAML that a person writes or `tokenmill ablate` will write:
       - {kind: code, weight: 1.5}
     languages: {method: unimax, epochs: 4}
     lengths:                     # token shares by document length, for the long-context stage
-      - {at_least: 16384, at_most: 32768, share: 0.75}
+      - {at_least: 16384, share: 0.75}
       - {at_least: 4096, below: 16384, share: 0.25}
 
 The columns a rule may name are those of the annotations of the plan plus `source`, `kind`, `n_tokens`
@@ -28,7 +28,7 @@ from corpus.languages import language
 
 NO_LANGUAGE = "-"  # the language of a cell of program code
 OTHER = "other"  # of natural language that the annotator could not name
-STRICT = ConfigDict(frozen=True, extra="forbid")
+STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Weight(BaseModel):

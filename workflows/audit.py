@@ -72,19 +72,33 @@ def audit(lake: str, *, deep: bool = False) -> Audit:
     for output in outputs.values():
         _check_files(output, result, deep=deep)
     for (table, source), output in outputs.items():
+        needed = _needed(table, source)
+        if absent := [key for key in needed if key not in outputs]:
+            result.problems.append(
+                f"{output.where}: complete, but {absent[0][0]} of {absent[0][1]} is not"
+            )
+            continue
         if table == "documents":
             _check_read(output, outputs["dead_letters", source], outputs["pages", source], result)
         elif table.startswith(ALIGNED):
             _check_aligned(output, outputs["documents", source], result)
-    _check_duplicates(outputs, result)
-    for table, source in outputs:
         if table == "splits":
-            _check_parts_of(outputs[table, source], "split.", result)
+            _check_parts_of(output, "split.", result)
         elif table.startswith("selections/"):
-            _check_parts_of(outputs[table, source], "reason.", result)
+            _check_parts_of(output, "reason.", result)
         elif table.startswith("shards/"):
             _check_pack(outputs, table.removeprefix("shards/"), source, result, deep=deep)
+    _check_duplicates(outputs, result)
     return result
+
+
+def _needed(table: str, source: str) -> list[tuple[str, str]]:
+    """The outputs that the equations of this one add up with."""
+    if table == "documents":
+        return [("dead_letters", source), ("pages", source)]
+    if table.startswith("shards/"):
+        return [(table.replace("shards/", "origins/", 1), source)]
+    return [("documents", source)] if table.startswith(ALIGNED) else []
 
 
 def _outputs(lake: str, result: Audit) -> Iterator[Output]:

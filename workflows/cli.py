@@ -105,8 +105,8 @@ def run(
     """Run what is not done yet of PLAN, from raw files to shards."""
     from workflows.plan import load_plan
     from workflows.progress import Progress
+    from workflows.run import deviations, shortages, summary
     from workflows.run import run as run_plan
-    from workflows.run import shortages, summary
 
     layout = run_plan(
         load_plan(plan, scale=scale),
@@ -116,9 +116,9 @@ def run(
         num_cpus=num_cpus,
         progress=Progress(quiet=ctx.obj["quiet"]),
     )
-    short = shortages(layout)
+    short = shortages(layout) + deviations(layout)
     if as_json:
-        click.echo(json.dumps({"summary": summary(layout), "shortages": short}, indent=1))
+        click.echo(json.dumps({"summary": summary(layout), "warnings": short}, indent=1))
         return
     for line in short:
         click.echo(f"warning: {line}", err=True)

@@ -113,8 +113,15 @@ class Engine:
         rows = [{"item": json.dumps(item)} for item in items]
         source = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
         attempted = source.map(partial(_attempt, task, self.stop_marker), num_cpus=1)
-        for row in attempted.iter_rows():
-            yield json.loads(row["outcome"])
+        try:
+            for row in attempted.iter_rows():
+                yield json.loads(row["outcome"])
+        except ray.exceptions.RayError as error:
+            reason = str(error).splitlines()[0]
+            raise StepError(
+                f"step {step}: a worker was lost ({type(error).__name__}: {reason}). What is committed stays; "
+                "run again, with fewer --num-cpus if the machine ran out of memory"
+            ) from error
 
     def _start(self) -> None:
         if self._started:

@@ -198,7 +198,11 @@ class Layout:
         model = self.plan.model
         content = {
             "version": [VERSION, selection.VERSION, allocation.VERSION],
-            "mixtures": {k: m.model_dump(exclude={"name"}) for k, m in self.plan.mixtures.items()},
+            # lists, because the order of stages and of rules matters
+            "mixtures": [
+                [stage, list(m.rules.items()), m.model_dump(exclude={"name", "rules"})]
+                for stage, m in self.plan.mixtures.items()
+            ],
             "budgets": {stage: self.plan.budget(stage) for stage in model.stages},
             "cap": model.repetition_cap,
             "seed": model.seed,

@@ -8,6 +8,7 @@ label: `gopher_keep`. Besides what the plan lists, every document gets `content_
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -30,7 +31,9 @@ Step = Callable[[pa.Table], pa.Table]
 
 def annotator_of(key: str) -> Annotator:
     """The annotator of a key. PlanError for one that does not exist."""
-    name = key.partition(".")[0]
+    name, _, label = key.partition(".")
+    if not re.fullmatch(r"[A-Za-z0-9_]*", label):
+        raise PlanError(f"annotate.{key}: a label has letters, digits and _ only")
     if name not in ANNOTATORS:
         raise PlanError(f"annotate: {unknown('annotator', name, ANNOTATORS)}")
     return ANNOTATORS[name]

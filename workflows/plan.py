@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -20,7 +20,8 @@ from corpus.readers import READERS
 from corpus.strict_yaml import load, settings, unknown
 from mixers.mixture import Mixture
 
-STRICT = ConfigDict(frozen=True, extra="forbid")
+STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+RESERVED = frozenset({"id", "split", "n_tokens", "documents", "tokens", "row", "cell"})  # columns
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
@@ -94,7 +95,7 @@ class Stage(BaseModel):
     model_config = STRICT
 
     seq_len: int = Field(ge=16, le=1 << 22)
-    budget: float = Field(gt=0, allow_inf_nan=False)
+    budget: float = Field(gt=0)
     mixture: str
 
 
@@ -131,15 +132,15 @@ class PlanModel(BaseModel):
 
     name: str = Field(pattern=NAME)
     seed: int = Field(default=0, ge=0)
-    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    repetition_cap: float = Field(default=4.0, gt=0, allow_inf_nan=False)
+    scale: float = Field(default=1.0, gt=0)
+    repetition_cap: float = Field(default=4.0, gt=0)
     sources: list[Source] = Field(min_length=1)
     annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)  # see workflows.measures
     evaluations: list[Evaluation] = Field(default_factory=list)
     deduplicate: Deduplicate = Deduplicate()
     split: Split = Split()
     tokenizer: Tokenizer = Tokenizer()
-    stages: dict[str, Stage] = Field(min_length=1)
+    stages: dict[Annotated[str, Field(pattern=NAME)], Stage] = Field(min_length=1)
     limits: LimitsModel = LimitsModel()
     resources: Resources = Resources()
 
@@ -152,6 +153,9 @@ class PlanModel(BaseModel):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} is named twice; give each its own name")
+        taken = sorted(RESERVED & self.stages.keys())
+        if taken:
+            raise ValueError(f"a stage cannot be called {taken[0]!r}; give it another name")
         if self.split.validation + self.split.targets >= 1:
             raise ValueError("split.validation + split.targets must stay below 1")
         return self

@@ -19,9 +19,11 @@ from types import FrameType
 from typing import Any
 
 import polars as pl
+from botocore.exceptions import BotoCoreError
 
 from corpus import storage
 from corpus.errors import PlanError, TokenmillError
+from corpus.lake import Folder
 from corpus.lease import Lease
 from corpus.readers import READERS, InputFile
 from corpus.sources import Listing, check_snapshot, content_digest, list_source
@@ -37,6 +39,7 @@ from workflows.steps import annotate, deduplicate, pack, read, select, split
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
+FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
     "annotate": annotate.run,
@@ -60,12 +63,14 @@ def run(
     if until is not None and until not in STEPS:
         raise PlanError(f"--until: {unknown('step', until, STEPS)}")
     select.check_rules(plan)
-    if not lake:
-        raise PlanError("--lake is empty; name a folder or an object-store URI")
+    if not lake or set(lake) & set("*?["):
+        raise PlanError(
+            f"--lake {lake!r}: name a folder or an object-store URI, without *, ? and ["
+        )
     lake = storage.absolute(lake)
     check_address(address, lake)
     check_writable(lake)
-    with Lease(lake):
+    with Lease(lake) as lease:
         layout, listings = prepare(plan, lake)
         engine = Engine(
             lake=lake,
@@ -73,6 +78,7 @@ def run(
             num_cpus=num_cpus or plan.model.resources.num_cpus,
             progress=progress or Progress(),
         )
+        lease.on_lost = engine.drain
         context = Context(plan=plan, layout=layout, engine=engine, listings=listings)
         with engine, _drain_on_signal(engine), _recorded(lake, plan):
             for name, step in STEPS.items():
@@ -96,7 +102,7 @@ def prepare(plan: Plan, lake: str) -> tuple[Layout, dict[str, tuple[InputFile, .
     if previous is not None:
         layout = Layout(plan, lake, files, digests, previous)
     for name, listing in listings.items():
-        check_snapshot(lake, name, listing, partial(_digests, layout, name))
+        check_snapshot(lake, name, listing, partial(_digests, lake, name))
     write_catalog(layout, plan)
     return layout, files
 
@@ -145,6 +151,22 @@ def shortages(layout: Layout) -> list[str]:
     return lines
 
 
+def deviations(layout: Layout) -> list[str]:
+    """One line for each stage whose draw is far from what was planned: few, long documents make it so."""
+    allocation = select.read_allocation(layout.selection_root)
+    if allocation is None:
+        return []
+    lines = []
+    for stage in summary(layout)["stages"]:
+        planned = allocation["stages"][stage["name"]]["planned"]
+        if planned and abs(stage["tokens"] / planned - 1) > FAR:
+            lines.append(
+                f"stage {stage['name']} drew {stage['tokens']:,} of {planned:,.0f} planned tokens: documents are "
+                "drawn whole, and few carry this stage; a larger --scale comes closer"
+            )
+    return lines
+
+
 def summary(layout: Layout) -> dict[str, Any]:
     """Records and sequences of a finished run, from the totals of its outputs."""
     read_counts = [folder.totals() or {"counts": {}} for folder in layout.documents.values()]
@@ -174,7 +196,7 @@ def check_writable(lake: str) -> None:
     """PlanError if nothing can be written at the lake's root."""
     try:
         storage.put(storage.join(lake, "tokenmill.json"), json.dumps({"format": 1}).encode())
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, BotoCoreError) as error:
         raise PlanError(
             f"the lake {lake} cannot be written: {error}. Name a folder or an object-store URI that "
             "you may write to with --lake"
@@ -188,11 +210,15 @@ def _list(plan: Plan, name: str) -> Listing:
     )
 
 
-def _digests(layout: Layout, source: str) -> dict[str, str]:
+def _digests(lake: str, source: str) -> dict[str, str] | None:
+    """The content hashes recorded when the source was read, under whatever settings; None if it never was."""
+    names = storage.names(storage.join(lake, "documents"))
+    folders = [Folder(lake, f"documents/{n}") for n in names if n.rpartition("@")[0] == source]
+    entries = [entry for folder in folders for entry in folder.entries().values()]
     found: dict[str, str] = {}
-    for entry in layout.documents[source].entries().values():
+    for entry in entries:
         found |= entry.notes.get("digests", {})
-    return found
+    return found if entries else None
 
 
 def _totals(totals: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -52,6 +53,39 @@ def test_a_lease_from_another_host_lives_until_it_expires(tmp_path, expires_in, 
     else:
         with Lease(str(tmp_path)):
             pass
+
+
+def test_a_lease_that_another_run_took_is_not_stolen_back(tmp_path):
+    lost = threading.Event()
+    with Lease(str(tmp_path), seconds=0.4) as held:
+        held.on_lost = lost.set
+        other = json.dumps(
+            {"token": "other", "host": "elsewhere/1", "pid": 1, "started": 0, "expires": 1e12}
+        )
+        storage.put(str(tmp_path / lease.NAME), other.encode())
+        assert lost.wait(5)
+    holder = lease.read(str(tmp_path))
+    assert holder is not None
+    assert holder["token"] == "other"
+
+
+def test_a_failed_renewal_is_tried_again(tmp_path, monkeypatch):
+    failures = iter([True, True])
+    put = storage.put
+
+    def flaky(uri: str, data: bytes) -> None:
+        if next(failures, False):
+            raise OSError("the network is away")
+        put(uri, data)
+
+    with Lease(str(tmp_path), seconds=0.4):
+        first = lease.read(str(tmp_path))
+        monkeypatch.setattr(storage, "put", flaky)
+        time.sleep(0.8)
+        second = lease.read(str(tmp_path))
+    assert first is not None
+    assert second is not None
+    assert second["expires"] > first["expires"]
 
 
 def test_a_held_lease_is_renewed(tmp_path):

@@ -12,11 +12,12 @@ from corpus import open_lake, storage
 from corpus.errors import AlarmError, ChangedInputError
 from corpus.languages import LANGUAGES
 from corpus.tokenizer import END_OF_TEXT, Tokenizer
+from tests.conftest import ROOT
 from tests.workflows.lakes import shard_hashes
 from workflows.audit import audit
 from workflows.engine import StepError
 from workflows.plan import load_plan
-from workflows.run import run, shortages, summary
+from workflows.run import prepare, run, shortages, summary
 from workflows.steps.select import read_allocation
 from workflows.steps.split import history
 
@@ -210,6 +211,45 @@ def test_adding_a_source_reads_and_annotates_only_that_one(small_plan, small_lak
     assert (both["split"] == both["split_new"]).all()
 
 
+def test_a_kill_before_the_history_was_written_does_not_lose_the_generation(
+    small_plan, small_lake, tmp_path
+):
+    lake = str(tmp_path / "lake")
+    shutil.copytree(small_lake, lake)
+    os.unlink(os.path.join(lake, "splits", "history.json"))
+    run(load_plan(str(small_plan)), lake)
+    assert history(lake) == history(small_lake)
+
+
+def test_the_order_of_stages_and_rules_is_part_of_the_selection_and_that_of_sources_is_not(
+    small_plan, tmp_path
+):
+    def paths(text: str) -> tuple[str, str]:
+        plan = tmp_path / "plan.yaml"
+        plan.write_text(text)
+        layout, _ = prepare(load_plan(str(plan)), str(tmp_path / "lake"))
+        return layout.clusters.path, layout.selection_root.path
+
+    text = small_plan.read_text()
+    lines = text.splitlines()
+    stage = next(n for n, line in enumerate(lines) if line.startswith("  general:"))
+    swapped = [*lines[:stage], lines[stage + 1], lines[stage], *lines[stage + 2 :]]
+    source = next(n for n, line in enumerate(lines) if "name: math" in line)
+    moved = [*lines[:source], lines[source + 1], lines[source], *lines[source + 2 :]]
+    assert paths("\n".join(swapped))[1] != paths(text)[1]
+    assert paths("\n".join(moved)) == paths(text)
+    mixture = (ROOT / "samples" / "mixtures" / "reasoning.yaml").read_text().splitlines()
+    rule = mixture.index("rules:") + 1
+    other = tmp_path / "reasoning.yaml"
+    other.write_text(
+        "\n".join([*mixture[:rule], mixture[rule + 1], mixture[rule], *mixture[rule + 2 :]])
+    )
+    assert (
+        paths(text.replace(str(ROOT / "samples/mixtures/reasoning.yaml"), str(other)))[1]
+        != paths(text)[1]
+    )
+
+
 def test_changing_a_budget_reruns_selection_only(small_plan, small_lake, tmp_path):
     lake = str(tmp_path / "lake")
     shutil.copytree(small_lake, lake)
@@ -277,6 +317,10 @@ stages: {{one: {{seq_len: 128, budget: 1000, mixture: one.yaml}}}}
         run(load_plan(str(plan)), lake, num_cpus=1)
     assert error.value.exit_code == 3
     cluster = str(error.value).split("cluster ")[1].split()[0]
+    plan.write_text(text.replace("max_cluster: 100", "max_cluster: 200, allow: [copies]"))
+    run(
+        load_plan(str(plan)), lake, num_cpus=1, until="deduplicate"
+    )  # a raised limit counts at once
     plan.write_text(
         text.replace("max_cluster: 100", f"max_cluster: 100, allow: [copies, '{cluster}']")
     )

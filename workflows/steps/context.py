@@ -89,10 +89,10 @@ class Part:
 
 
 def all_parts(layout: Layout) -> list[Part]:
-    """Every documents part of the plan."""
+    """Every documents part of the plan, in an order that does not depend on the plan's."""
     found = [
         (source, file.name, file.rows)
-        for source, folder in layout.documents.items()
+        for source, folder in sorted(layout.documents.items())
         for entry in folder.entries().values()
         for file in entry.files
     ]

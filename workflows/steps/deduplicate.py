@@ -56,7 +56,6 @@ class Job:
     bands: int
     threshold: float
     max_bucket: int
-    max_cluster: int
     pair_partitions: int
     member_partitions: int
 
@@ -168,7 +167,6 @@ def assigned(job: Job, item: Item) -> Item:
     )
     name = f"clusters-{item['key']}.parquet"
     file = write_part(job.root, name, clusters.to_arrow().cast(CLUSTERS))
-    giants = clusters.filter(pl.col("size") > job.max_cluster)
     job.root.commit(
         Entry(
             key=item["key"],
@@ -178,7 +176,6 @@ def assigned(job: Job, item: Item) -> Item:
                 "members": int(clusters["size"].sum()),
                 "refused": alone,
             },
-            notes={"giants": [[row[0].hex(), row[1]] for row in giants.iter_rows()]},
         )
     )
     vertex = found["vertex"].to_numpy()
@@ -216,7 +213,6 @@ def _job(context: Context) -> Job:
         bands=model.deduplicate.bands,
         threshold=model.deduplicate.threshold,
         max_bucket=model.deduplicate.max_bucket,
-        max_cluster=model.deduplicate.max_cluster,
         pair_partitions=max(1, -(-total * keys // PAIRS_PER_PARTITION)),
         member_partitions=max(1, -(-total // MEMBERS_PER_PARTITION)),
     )
@@ -234,6 +230,7 @@ def _pairs_of(job: Job, part: Part) -> pl.DataFrame:
     documents = _documents_of(job, part).with_columns(exact=pl.lit(value=True))
     exact = documents.with_columns(key=_key(documents["content_hash"].bin.slice(0, 8), job.bands))
     signatures = read_part(job.signatures[part.source], part.name, ["id", "bands"])
+    same_ids(documents.to_arrow(), signatures, f"{job.signatures[part.source].path}/{part.name}")
     bands = pl.DataFrame(pl.from_arrow(signatures.select(["bands"])))["bands"]
     rows = [exact.drop("content_hash")]
     for band in range(job.bands):
@@ -335,11 +332,16 @@ def _alarms(context: Context) -> None:
 
 def _giants(context: Context) -> dict[str, str]:
     limit = context.plan.model.deduplicate.max_cluster
-    giants = [g for e in context.layout.clusters.entries().values() for g in e.notes["giants"]]
-    return {
-        cluster: f"cluster {cluster} has {size:,} documents, more than max_cluster = {limit:,}"
-        for cluster, size in giants
-    }
+    folder = context.layout.clusters
+    found = {}
+    for name in folder.parts():
+        table = pl.DataFrame(pl.from_arrow(read_part(folder, name)))
+        for row in table.filter(pl.col("size") > limit).iter_rows(named=True):
+            cluster = row["cluster_id"].hex()
+            found[cluster] = (
+                f"cluster {cluster} has {row['size']:,} documents, more than max_cluster = {limit:,}"
+            )
+    return found
 
 
 def _losses(context: Context) -> dict[str, str]:

@@ -3,7 +3,7 @@
     scatter  parts   -> every copy to its bucket, hash(id, copy, seed), through the exchange
     pack     buckets -> cut, best-fit, order by hash, write; an origins file beside each shard
 
-A bucket holds about `bucket_tokens` tokens, and its task about three times that in memory. The bytes depend on the plan
+A bucket holds about `bucket_tokens` tokens; its task holds them twice, with 4 bytes each. The bytes depend on the plan
 and its inputs alone.
 """
 
@@ -68,7 +68,8 @@ class Job:
 
 def run(context: Context) -> None:
     """Write the shards of all stages."""
-    folders = [*context.layout.shards.values(), *context.layout.origins.values()]
+    # shards are declared complete last: whoever sees them finds their origins
+    folders = [*context.layout.origins.values(), *context.layout.shards.values()]
     if all(folder.is_complete for folder in folders):
         return
     job = _job(context)

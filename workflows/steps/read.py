@@ -30,6 +30,7 @@ from workflows.plan import Source
 from workflows.steps.context import Context
 
 BATCH_BYTES = 4 << 20
+LETTERS_AT_ONCE = 1_000
 DEAD_LETTERS = pa.schema(
     [
         pa.field("locator", pa.string(), nullable=False),
@@ -109,6 +110,7 @@ class _Outputs:
         self._job = job
         self._key = key
         self._rows: list[dict[str, Any]] = []
+        self._failed: list[dict[str, str]] = []
         self._waiting = 0
         self._part_bytes = 0
         self._writer: PartWriter | None = None
@@ -130,6 +132,7 @@ class _Outputs:
     def close(self) -> tuple[list[File], list[File], list[File]]:
         """(dead letters, pages, documents) as files."""
         self._end_part()
+        self._write_letters()
         return [self._letters.close()], [self._pages.close()], self._parts
 
     def _document(self, record: Record) -> None:
@@ -162,7 +165,7 @@ class _Outputs:
             "id": document_id(source, record.path, record.index),
             "text": text,
             "source": source,
-            "locator": locator(record.path, record.index),
+            "locator": _printable(locator(record.path, record.index)),
             "date": record.date,
             "licence": record.licence or self._job.licence,
             "parent_ids": [document_id(source, *parent) for parent in record.parents],
@@ -175,7 +178,9 @@ class _Outputs:
         self._add_pages(path, index, pages)
         row = {"locator": _printable(locator(path, index)), "reason": reason}
         row["detail"] = _printable(detail)
-        self._letters.write(pa.Table.from_pylist([row], schema=DEAD_LETTERS))
+        self._failed.append(row)
+        if len(self._failed) >= LETTERS_AT_ONCE:
+            self._write_letters()
 
     def _add_pages(self, path: str, index: int, pages: Sequence[Page]) -> None:
         identity = document_id(self._job.source, path, index)
@@ -191,11 +196,16 @@ class _Outputs:
         ]
         for page in pages:
             self._count("pages", page.arm)
-        self._pages.write(pa.Table.from_pylist(rows, schema=PAGES))
+        if rows:
+            self._pages.write(pa.Table.from_pylist(rows, schema=PAGES))
 
     def _count(self, what: str, which: str) -> None:
         self.counts[what] += 1
         self.counts[f"{what}.{which}"] += 1
+
+    def _write_letters(self) -> None:
+        self._letters.write(pa.Table.from_pylist(self._failed, schema=DEAD_LETTERS))
+        self._failed = []
 
     def _write_rows(self) -> None:
         if self._writer is None:

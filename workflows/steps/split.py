@@ -22,7 +22,7 @@ import pyarrow as pa
 from corpus import storage
 from corpus.components import components
 from corpus.exchange import read_partition, write_partitioned
-from corpus.lake import Entry, Folder, read_part, write_part
+from corpus.lake import Entry, Folder, read_part, same_ids, write_part
 from corpus.randomness import id_words
 from mixers.sequences import ids_of
 from mixers.splits import HELD_OUT, NEVER_TRAIN, SCHEMA, TRAIN, assign, link, own_group
@@ -72,6 +72,7 @@ def run(context: Context) -> None:
     """Assign every document of the plan."""
     folders = {("splits", source): folder for source, folder in context.layout.splits.items()}
     if all(folder.is_complete for folder in folders.values()):
+        _remember(context)  # a kill may have come between the last part and the history
         return
     job = _job(context)
     by_group = [{"key": f"{number:05d}", "group": number} for number in range(len(job.groups))]
@@ -139,7 +140,9 @@ def sidecar(job: Job, item: Item) -> Item:
 
 def _links_of(job: Job, part: Part) -> pl.DataFrame:
     documents = read_part(job.documents[part.source], part.name, ["id", "parent_ids", "metadata"])
-    clusters = read_part(job.duplicates[part.source], part.name, ["cluster_id", "cluster_size"])
+    folder = job.duplicates[part.source]
+    clusters = read_part(folder, part.name, ["id", "cluster_id", "cluster_size"])
+    same_ids(documents, clusters, f"{folder.path}/{part.name}")
     rows: list[tuple[int, int]] = []
     for row, (document, cluster) in enumerate(
         zip(documents.to_pylist(), clusters.to_pylist(), strict=True)
@@ -201,11 +204,14 @@ def _job(context: Context) -> Job:
     layout, model = context.layout, context.plan.model
     known = previous_of(layout.lake, layout.splits_inputs)
     totals = [folder.totals() or {"counts": {}} for folder in layout.documents.values()]
+    generations = [generation["path"] for generation in history(layout.lake)]
+    past = generations[: generations.index(known) + 1] if known else []
     previous = {}
     for source, documents in layout.documents.items():
-        folder = Folder(layout.lake, f"{known}/{source}") if known else None
-        if folder is not None and _same_documents(folder, documents):
-            previous[source] = folder
+        for path in past:  # the newest generation that knows these documents is the one that counts
+            folder = Folder(layout.lake, f"{path}/{source}")
+            if _same_documents(folder, documents):
+                previous[source] = folder
     return Job(
         root=layout.splits_root,
         groups=tuple(tuple(group) for group in part_groups(all_parts(layout))),
