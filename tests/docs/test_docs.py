@@ -30,7 +30,7 @@ from mixers.selection import compile_rules, judge
 from tests.corpus.readers.test_contract import DAMAGED
 from workflows import measures
 from workflows.plan import LimitsModel, PlanModel, load_plan
-from workflows.steps.select import base_columns
+from workflows.steps.select import rule_columns
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [
@@ -297,13 +297,13 @@ def test_the_example_of_an_annotator(exclamations: Annotator) -> None:
 
 
 def test_the_example_of_an_annotator_stands_in_a_plan(exclamations: Annotator) -> None:
-    assert measures.columns("exclamations", {"marks": "!"}) == [
+    fields = measures.fields("exclamations", {"marks": "!"})
+    assert [field.name for field in fields] == [
         "n_exclamations",
         "exclamation_ratio",
     ]
-    measured = set(measures.columns("exclamations", {}))
     mixture = load("name: m\nrules:\n  " + titled("a rule on it"), "m.yaml", Mixture)
-    assert compile_rules(mixture, base_columns() | measured, "m.yaml")
+    assert compile_rules(mixture, rule_columns({"exclamations": fields}), "m.yaml")
 
 
 def test_the_example_of_a_language(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_the_example_of_a_language(tmp_path: Path) -> None:
 
 def test_the_example_of_a_mixture_rule() -> None:
     mixture = load(titled("mixtures/calm.yaml"), "calm.yaml", Mixture)
-    known = base_columns() | set(measures.columns("statistics", {}))
+    known = rule_columns({"statistics": measures.fields("statistics", {})})
     rules = compile_rules(mixture, known, "calm.yaml")
     frame = pl.DataFrame(
         {

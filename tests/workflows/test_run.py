@@ -329,6 +329,22 @@ stages: {{one: {{seq_len: 128, budget: 1000, mixture: one.yaml}}}}
     assert summary(layout)["stages"][0]["tokens"] == pytest.approx(1000, abs=200)
 
 
+def test_texts_without_words_are_linked_by_equal_text_alone(tmp_path):
+    rows = ["\u200b\u200b", "\u200b\u200b", "\u200b", "a text with words in it", "\u200b\u200b"]
+    (tmp_path / "odd.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in rows))
+    (tmp_path / "one.yaml").write_text("name: one\n")
+    (tmp_path / "plan.yaml").write_text(
+        "name: odd\nsources: [{name: odd, reader: jsonl, path: odd.jsonl, kind: web}]\n"
+        "stages: {one: {seq_len: 128, budget: 50, mixture: one.yaml}}\n"
+    )
+    lake = str(tmp_path / "lake")
+    run(load_plan(str(tmp_path / "plan.yaml")), lake, num_cpus=1)
+    documents = open_lake(lake).documents().select("locator", "cluster_size").collect()
+    sizes = {int(locator.split("#")[1]): size for locator, size in documents.iter_rows()}
+    assert sizes == {0: 3, 1: 3, 2: 1, 3: 1, 4: 3}
+    assert audit(lake, deep=True).problems == []
+
+
 def test_sequences_decode_to_the_documents_text(small_lake):
     rows = open_lake(small_lake).sequences("general").head(3).collect()
     text = Tokenizer().decode(rows["input_ids"][0])

@@ -230,7 +230,7 @@ def _pairs_of(job: Job, part: Part) -> pl.DataFrame:
     documents = _documents_of(job, part).with_columns(exact=pl.lit(value=True))
     exact = documents.with_columns(key=_key(documents["content_hash"].bin.slice(0, 8), job.bands))
     signatures = read_part(job.signatures[part.source], part.name, ["id", "bands"])
-    same_ids(documents.to_arrow(), signatures, f"{job.signatures[part.source].path}/{part.name}")
+    _check_signatures(job, part, signatures)
     bands = pl.DataFrame(pl.from_arrow(signatures.select(["bands"])))["bands"]
     rows = [exact.drop("content_hash")]
     for band in range(job.bands):
@@ -255,11 +255,14 @@ def _documents_of(job: Job, part: Part) -> pl.DataFrame:
 
 def _members_of(job: Job, part: Part, labels: pl.DataFrame) -> pl.DataFrame:
     signatures = read_part(job.signatures[part.source], part.name, ["id", "signature"])
+    _check_signatures(job, part, signatures)
     rows = pa.array(labels["vertex"].to_numpy() & 0xFFFFFFFF)
     chosen = signatures.column("signature").take(rows).combine_chunks()
     array = pa.concat_arrays(chosen.chunks) if isinstance(chosen, pa.ChunkedArray) else chosen
-    width = array.type.list_size
-    matrix = array.flatten().to_numpy().reshape(-1, width)
+    matrix = array.values.to_numpy().reshape(-1, array.type.list_size).copy()
+    matrix[array.is_null().to_numpy(zero_copy_only=False)] = (
+        0  # texts without words, which only equal text links
+    )
     data = pl.Series("signature", [row.tobytes() for row in matrix], dtype=pl.Binary)
     documents = _documents_of(job, part)
     return labels.with_columns(data).join(documents, on="vertex", maintain_order="left")
@@ -290,6 +293,11 @@ def _sidecar_of(ids: pl.DataFrame, found: pl.DataFrame | None, part: Part) -> pa
         .to_arrow()
         .cast(SCHEMA)
     )
+
+
+def _check_signatures(job: Job, part: Part, signatures: pa.Table) -> None:
+    ids = read_part(job.hashes[part.source], part.name, ["id"])
+    same_ids(ids, signatures, f"{job.signatures[part.source].path}/{part.name}")
 
 
 def _key(first_bytes: pl.Series, salt: int) -> pl.Series:

@@ -90,7 +90,7 @@ def run(context: Context) -> None:
 
 def check_rules(plan: Plan) -> None:
     """PlanError for an unknown annotator, or a rule that names a column that nothing in the plan measures."""
-    columns = rule_columns(plan)
+    columns = rule_columns(all_fields(plan.model))
     kinds = {*plan.kinds.values(), *KINDS}
     for stage, mixture in plan.mixtures.items():
         where = plan.model.stages[stage].mixture
@@ -102,14 +102,14 @@ def check_rules(plan: Plan) -> None:
                 raise PlanError(f"{where}: weights: {unknown('kind', weight.kind, kinds)}")
 
 
-def rule_columns(plan: Plan) -> pl.DataFrame:
-    """An empty frame with the columns that a rule may name."""
-    measured = [field for fields in all_fields(plan.model).values() for field in fields]
+def rule_columns(measured: Mapping[str, list[pa.Field]]) -> pl.DataFrame:
+    """An empty frame with the columns that a rule may name: those measured, by key, and those always there."""
     always = [pa.field(name, pa.string()) for name in ("source", "kind", *DOCUMENT_COLUMNS)]
     always += [pa.field("n_tokens", pa.int32()), *list(duplicates.SCHEMA)[1:]]
     thresholds = [n for n in threshold_table().columns if n.startswith(THRESHOLD)]
     always += [pa.field(name, pa.float64()) for name in thresholds]
-    return pl.DataFrame(pl.from_arrow(pa.schema([*always, *measured]).empty_table()))
+    fields = [*always, *(field for of_key in measured.values() for field in of_key)]
+    return pl.DataFrame(pl.from_arrow(pa.schema(fields).empty_table()))
 
 
 def sum_group(job: Job, item: Item) -> Item:
@@ -223,11 +223,12 @@ def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
 
 def _job(context: Context) -> Job:
     layout, plan = context.layout, context.plan
-    measured = {f.name: key for key, fields in all_fields(plan.model).items() for f in fields}
+    measured = all_fields(plan.model)
+    key_of = {field.name: key for key, fields in measured.items() for field in fields}
     annotations: dict[str, dict[str, Folder]] = {}
     for source, sidecars in layout.sidecars.items():
         folders = {sidecar.annotator: sidecar.folder for sidecar in sidecars}
-        of = {column: folders[key] for column, key in measured.items()}
+        of = {column: folders[key] for column, key in key_of.items()}
         of |= dict.fromkeys(duplicates.SCHEMA.names[1:], layout.duplicates[source])
         annotations[source] = of | dict.fromkeys(DOCUMENT_COLUMNS, layout.documents[source])
     return Job(
@@ -240,6 +241,6 @@ def _job(context: Context) -> Job:
         selections=layout.selections,
         kinds=plan.kinds,
         mixtures=plan.mixtures,
-        columns=rule_columns(plan),
+        columns=rule_columns(measured),
         seed=plan.model.seed,
     )
