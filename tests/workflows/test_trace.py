@@ -8,7 +8,7 @@ from corpus import open_lake
 from corpus.tokenizer import END_OF_TEXT, Tokenizer
 from workflows.trace import TraceError, trace
 
-TOKENS = 100
+TOKENS = 1_000  # over the three stages
 
 
 def shards(lake: str) -> list[str]:
@@ -20,6 +20,7 @@ def shards(lake: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["general", "reasoning", "long_context"])
 def test_random_tokens_name_their_true_document_and_offset(small_lake, stage):
     draw = np.random.default_rng(5)

@@ -398,14 +398,12 @@ def _drawn_by(rows: list[dict[str, Any]], column: str) -> dict[str, Drawn]:
 
 
 def _reasons(at: _Lake, stage: str, sums: Sums) -> tuple[Reason, ...]:
-    """Splits, the rules by how much they drop, then length and what the draw said.
-
-    The order in which the rules are tried is not recorded in the lake.
-    """
+    """Splits, the rules by how much they drop, then length and what the draw said."""
     table = sums.table("reasons")
     if table.height == 0:
         return ()
-    rules: Mapping[str, str] = at.selection.get("mixtures", {}).get(stage, {}).get("rules", {})
+    mixtures = {name: dict(rules) for name, rules, _ in at.selection.get("mixtures", [])}
+    rules: Mapping[str, str] = mixtures.get(stage, {})
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.filter(pl.col("stage") == stage).iter_rows(named=True):
         found[row["reason"]].append(row)
