@@ -4,7 +4,7 @@ A map task writes one file whose row groups each hold the rows of one partition;
 files of all map tasks and reads its own row groups only. The rows of a partition arrive in the order of the
 map tasks' keys, whatever order these finished in, so that what follows is deterministic and both passes
 resume like any other step. Cost: one write and one read of the data, and maps x partitions small
-reads; group parts per map task to keep maps in the thousands.
+reads. The maps are groups of a million documents, and single parts in `pack`, whose rows are large.
 """
 
 from __future__ import annotations
