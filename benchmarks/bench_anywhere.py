@@ -7,6 +7,7 @@ The reference is the run on two cores; S3 is a moto server on loopback, the node
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -48,6 +49,7 @@ def _three_nodes(expected: dict[str, str]) -> tuple[float, bool]:
 
 
 def _s3(expected: dict[str, str]) -> tuple[float, bool]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would print every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
