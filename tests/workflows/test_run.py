@@ -1,9 +1,11 @@
 """The main job on the small plan: what comes out is what went in, and the same again."""
 
+import itertools
 import json
 import os
 import shutil
 import time
+import unicodedata
 
 import polars as pl
 import pytest
@@ -345,10 +347,19 @@ def test_texts_without_words_are_linked_by_equal_text_alone(tmp_path):
     assert audit(lake, deep=True).problems == []
 
 
-def test_sequences_decode_to_the_documents_text(small_lake):
-    rows = open_lake(small_lake).sequences("general").head(3).collect()
-    text = Tokenizer().decode(rows["input_ids"][0])
-    assert len(text) > 500
+def test_whole_segments_decode_to_the_text_of_their_documents(small_lake):
+    lake = open_lake(small_lake)
+    texts = dict(lake.documents().select("id", "text").collect().iter_rows())
+    tokenizer, compared = Tokenizer(), 0
+    for row in lake.sequences("general").head(20).collect().iter_rows(named=True):
+        bounds = row["cu_seqlens"]
+        for n, (start, stop) in enumerate(itertools.pairwise(bounds)):
+            tokens = row["input_ids"][start:stop]
+            if row["document_offsets"][n] == 0 and tokens[-1] == END_OF_TEXT:
+                text = texts[row["document_ids"][n]]
+                assert tokenizer.decode(tokens) == unicodedata.normalize("NFC", text)
+                compared += 1
+    assert compared > 10
 
 
 def _paths(lake: str, tables: tuple[str, ...]) -> set[str]:
