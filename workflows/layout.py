@@ -160,7 +160,7 @@ class Layout:
         content = {
             "version": tokenizer.VERSION,
             "ranks": tokenizer.file_sha256(ranks),
-            "libraries": library_versions(["tiktoken"]),
+            "libraries": library_versions(["gigatoken"]),
             "documents": self.documents[source].path,
         }
         return self._folder("tokens", self.plan.model.tokenizer.name, content, source)

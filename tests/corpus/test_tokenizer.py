@@ -1,17 +1,20 @@
 """Qwen's byte-level BPE: known ids, every script, and cuts that change nothing."""
 
+import base64
 import hashlib
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus import tokenizer as module
-from corpus.tokenizer import END_OF_TEXT, Tokenizer, pieces_of
+from corpus.tokenizer import END_OF_TEXT, Tokenizer, default_ranks
 
 
 @pytest.fixture(scope="module")
@@ -56,30 +59,52 @@ def test_text_is_composed_first(tokenizer):
 
 @given(st.text())
 def test_decoding_gives_the_composed_text_back(text):
-    import unicodedata
-
     tokenizer = Tokenizer()
     assert tokenizer.decode(tokenizer.encode(text)) == unicodedata.normalize("NFC", text)
 
 
-AWKWARD = "ab'sT é\n\r\t \u3000\x1c\x85  12٣你ก็!?-_\u2028ा्"
+AWKWARD = "ab'sT é\n\r\t \u3000\x1c\x85  12٣你ก็!?-_\u2028ा्ſK"
+PATTERN = (  # as the tokenizer configuration of Qwen2.5 gives it
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
-@given(st.text(alphabet=AWKWARD, max_size=60), st.integers(1, 12))
-def test_cutting_a_text_changes_no_token(text, size):
-    encoding = Tokenizer()._encoding
-    pieces = list(pieces_of(text, size))
-    assert "".join(pieces) == text
-    whole = encoding.encode(text, disallowed_special=())
-    assert [i for piece in pieces for i in encoding.encode(piece, disallowed_special=())] == whole
+@pytest.fixture(scope="module")
+def plain() -> tiktoken.Encoding:
+    """The definition: the ranks and the pattern, run by tiktoken."""
+    lines = Path(default_ranks()).read_bytes().split()
+    ranks = {base64.b64decode(token): int(rank) for token, rank in batched(lines)}
+    return tiktoken.Encoding("qwen", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
 
 
-@given(st.text(alphabet=AWKWARD, max_size=60))
-def test_the_fallback_pattern_cuts_like_tiktokens(text):
-    encoding = Tokenizer()._encoding
-    found = [m.group() for m in module._SAME_PATTERN.finditer(text)]
-    ids = [i for piece in found for i in encoding._encode_single_piece(piece)]
-    assert ids == encoding.encode(text, disallowed_special=())
+def batched(words: list[bytes]) -> zip:
+    return zip(words[::2], words[1::2], strict=True)
+
+
+def same(tokenizer: Tokenizer, plain: tiktoken.Encoding, text: str) -> bool:
+    wanted = plain.encode(unicodedata.normalize("NFC", text), disallowed_special=())
+    return tokenizer.encode(text).tolist() == wanted
+
+
+@given(st.text(alphabet=AWKWARD, max_size=60) | st.text())
+def test_ids_are_those_of_the_pattern_and_the_ranks(tokenizer, plain, text):
+    assert same(tokenizer, plain, text)
+
+
+def test_every_code_point_is_cut_as_the_pattern_says(tokenizer, plain):
+    points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    texts = [f"a{c}b 1{c} {c}{c}\n{c}" for c in points]
+    joined = ["".join(texts[k : k + 64]) for k in range(0, len(texts), 64)]
+    assert [text for text in joined if not same(tokenizer, plain, text)] == []
+
+
+def test_an_encoder_made_anew_gives_the_same_ids(monkeypatch):
+    monkeypatch.setattr(module, "_RENEW_BYTES", 10)
+    tokenizer = Tokenizer()
+    first = tokenizer._encoder
+    assert [tokenizer.encode("Hello world").tolist() for _ in range(3)] == [[9707, 1879]] * 3
+    assert tokenizer._encoder is not first
 
 
 def test_a_million_blanks_are_encoded_too(tokenizer):
