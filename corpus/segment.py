@@ -117,7 +117,7 @@ def _segment(data: Bytes, offsets: Offsets) -> Words:
     text = data[offsets[0] : offsets[-1]]
     local = offsets - offsets[0]
     flags = ch.flags(text)
-    token_offsets, starts, ends = find_tokens(text, flags, local, *tables())
+    token_offsets, starts, ends = find_tokens(text, flags, local, tables())
     kinds = token_kinds(flags, starts, ends)
     if (kinds == UNCUT).any():
         token_offsets, starts, ends = _cut_runs(text, token_offsets, starts, ends, kinds)

@@ -10,13 +10,15 @@ again. Every step is bounded, so the cost is linear in the text, whatever the te
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from corpus import characters as ch
 from corpus.compiled import compiled
-from corpus.english import UNITS, special
+from corpus.english import UNITS
+from corpus.english import special as special_chunks
 from corpus.texts import Bytes, Offsets
 
 # What a token is, a sum of these; `corpus.segment` tells what they mean.
@@ -27,6 +29,7 @@ Kinds = npt.NDArray[np.uint8]
 
 _LONGEST_SPECIAL = 24  # bytes
 _LONGEST_UNIT = 12
+_SHAPES = 4096
 
 _SPACE, _INSIDE, _DICTIONARY, _SPLITS = ch.SPACE, ch.INSIDE, ch.DICTIONARY, ch.SPLITS
 _PREFIX, _SUFFIX, _ICON, _HYPHEN = ch.PREFIX, ch.SUFFIX, ch.ICON, ch.HYPHEN
@@ -37,25 +40,42 @@ _F_WORD, _F_SYMBOL, _F_PUNCTUATION, _F_TERMINAL = ch.WORD, ch.SYMBOL, ch.PUNCTUA
 _DOT = ord(".")
 
 
+class Lookup(NamedTuple):
+    """A set of short byte strings, open addressing over their hashes."""
+
+    keys: npt.NDArray[np.uint64]
+    shapes: npt.NDArray[np.uint32]  # by first and last byte: a bit for each length that occurs
+
+
+class Tables(NamedTuple):
+    """Special chunks, where each is cut, and units."""
+
+    special: Lookup
+    cuts: npt.NDArray[np.int8]
+    units: Lookup
+
+
 @cache
-def tables() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int8], npt.NDArray[np.uint64]]:
-    """Open-addressing tables: hashes of special chunks, their cuts, and hashes of units."""
-    chunks = special()
-    keys = np.zeros(8192, np.uint64)
+def tables() -> Tables:
+    """What the kernels look up."""
+    special, units = _lookup(8192), _lookup(512)
     cuts = np.zeros((8192, 3), np.int8)
-    for chunk, parts in chunks.items():
+    for chunk, parts in special_chunks().items():
         ends = np.cumsum([len(part.encode()) for part in parts])[:-1]
-        slot = _insert(keys, chunk)
-        cuts[slot, : len(ends)] = ends
-    units = np.zeros(512, np.uint64)
+        cuts[_insert(special, chunk), : len(ends)] = ends
     for unit in UNITS:
         _insert(units, unit)
-    return keys, cuts, units
+    return Tables(special, cuts, units)
 
 
-def _insert(keys: npt.NDArray[np.uint64], text: str) -> int:
+def _lookup(size: int) -> Lookup:
+    return Lookup(np.zeros(size, np.uint64), np.zeros(_SHAPES, np.uint32))
+
+
+def _insert(lookup: Lookup, text: str) -> int:
     data = np.frombuffer(text.encode(), np.uint8)
-    key = np.uint64(_hash(data, 0, len(data)))
+    keys, key = lookup.keys, np.uint64(_hash(data, 0, len(data)))
+    lookup.shapes[_shape(data, 0, len(data))] |= np.uint32(1 << len(data))
     slot = int(key) & (len(keys) - 1)
     while keys[slot] != 0 and keys[slot] != key:
         slot = (slot + 1) & (len(keys) - 1)
@@ -74,21 +94,28 @@ def _hash(data: Bytes, start: int, end: int) -> np.uint64:
 
 
 @compiled
-def _find(keys: npt.NDArray[np.uint64], data: Bytes, start: int, end: int) -> int:
-    """The slot of `data[start:end]` in a table, or -1."""
+def _shape(data: Bytes, start: int, end: int) -> int:
+    return int(((np.int64(data[start]) << 4) ^ np.int64(data[end - 1])) & (_SHAPES - 1))
+
+
+@compiled
+def _find(lookup: Lookup, data: Bytes, start: int, end: int) -> int:
+    """The slot of `data[start:end]`, at most 24 bytes, or -1."""
+    if not (lookup.shapes[_shape(data, start, end)] >> np.uint32(end - start)) & 1:
+        return -1  # most words end here, before they are hashed
     key = _hash(data, start, end)
-    mask = np.uint64(len(keys) - 1)
+    mask = np.uint64(len(lookup.keys) - 1)
     slot = key & mask
-    while keys[slot] != 0:
-        if keys[slot] == key:
+    while lookup.keys[slot] != 0:
+        if lookup.keys[slot] == key:
             return int(np.int64(slot))
         slot = (slot + np.uint64(1)) & mask
     return -1
 
 
 @compiled
-def _is_special(keys: npt.NDArray[np.uint64], data: Bytes, start: int, end: int) -> bool:
-    return start < end <= start + _LONGEST_SPECIAL and _find(keys, data, start, end) >= 0
+def _is_special(lookup: Lookup, data: Bytes, start: int, end: int) -> bool:
+    return start < end <= start + _LONGEST_SPECIAL and _find(lookup, data, start, end) >= 0
 
 
 @compiled
@@ -145,7 +172,7 @@ def _suffix(
     flags: ch.Flags,
     start: int,
     end: int,
-    units: npt.NDArray[np.uint64],
+    units: Lookup,
     has_digit: bool,
 ) -> int:
     """How many bytes split off the end."""
@@ -201,9 +228,7 @@ def _dot_suffix(data: Bytes, flags: ch.Flags, start: int, end: int, before: int)
 
 
 @compiled
-def _unit_suffix(
-    data: Bytes, flags: ch.Flags, start: int, end: int, units: npt.NDArray[np.uint64]
-) -> int:
+def _unit_suffix(data: Bytes, flags: ch.Flags, start: int, end: int, units: Lookup) -> int:
     """Length of a unit or currency sign that stands behind a digit at the end, or 0."""
     i = end
     while i > start and end - i <= _LONGEST_UNIT and not flags[i - 1] & _ASCII_DIGIT:
@@ -383,27 +408,25 @@ def _chunk(
     ends: Offsets,
     n: int,
     pending: Offsets,
-    keys: npt.NDArray[np.uint64],
-    cuts: npt.NDArray[np.int8],
-    units: npt.NDArray[np.uint64],
+    tables: Tables,
     has_digit: bool,
 ) -> int:
     """One chunk without white space. Suffixes wait in `pending`, outermost first."""
     waiting, first = 0, n
     while start < end:
         if end - start <= _LONGEST_SPECIAL:
-            slot = _find(keys, data, start, end)
+            slot = _find(tables.special, data, start, end)
             if slot >= 0:
-                n = _emit_special(starts, ends, n, start, end, cuts[slot])
+                n = _emit_special(starts, ends, n, start, end, tables.cuts[slot])
                 start = end
                 break
         prefix = _prefix(data, flags, start, end)
-        if prefix and _is_special(keys, data, start + prefix, end):
+        if prefix and _is_special(tables.special, data, start + prefix, end):
             n = _emit(starts, ends, n, start, start + prefix)
             start += prefix
             continue
-        suffix = _suffix(data, flags, start + prefix, end, units, has_digit)
-        if suffix and _is_special(keys, data, start, end - suffix):
+        suffix = _suffix(data, flags, start + prefix, end, tables.units, has_digit)
+        if suffix and _is_special(tables.special, data, start, end - suffix):
             prefix = 0
         if prefix == 0 and suffix == 0:
             break
@@ -420,7 +443,7 @@ def _chunk(
     for k in range(waiting - 1, -1, -1):
         n = _emit(starts, ends, n, start, pending[k])
         start = pending[k]
-    return _merge(data, starts, ends, first, n, keys, cuts)
+    return _merge(data, starts, ends, first, n, tables)
 
 
 @compiled
@@ -430,8 +453,7 @@ def _merge(
     ends: Offsets,
     first: int,
     n: int,
-    keys: npt.NDArray[np.uint64],
-    cuts: npt.NDArray[np.int8],
+    tables: Tables,
 ) -> int:
     """Neighbours that together are a special chunk become its parts, the longest first from the
     left.
@@ -441,15 +463,17 @@ def _merge(
         start, end, slot, last = starts[i], ends[i], -1, i
         j = i + 1
         while j < n and ends[j] - start <= _LONGEST_SPECIAL:
-            found = _find(keys, data, start, ends[j])
-            if found >= 0 and (cuts[found] > 0).sum() <= j - i:  # never more parts than tokens
+            found = _find(tables.special, data, start, ends[j])
+            if (
+                found >= 0 and (tables.cuts[found] > 0).sum() <= j - i
+            ):  # never more parts than tokens
                 slot, last = found, j
             j += 1
         i = last + 1
         if slot < 0:
             out = _emit(starts, ends, out, start, end)
             continue
-        out = _emit_special(starts, ends, out, start, ends[last], cuts[slot])
+        out = _emit_special(starts, ends, out, start, ends[last], tables.cuts[slot])
     return out
 
 
@@ -458,9 +482,7 @@ def find_tokens(
     data: Bytes,
     flags: ch.Flags,
     offsets: Offsets,
-    keys: npt.NDArray[np.uint64],
-    cuts: npt.NDArray[np.int8],
-    units: npt.NDArray[np.uint64],
+    tables: Tables,
 ) -> tuple[Offsets, Offsets, Offsets]:
     """`(token offsets per document, starts, ends)`; a run of a dictionary script is one token."""
     total = len(data)
@@ -487,16 +509,14 @@ def find_tokens(
             if run or (not seen & _SPLITS and i - start > _LONGEST_SPECIAL):
                 n = _emit(starts, ends, n, start, i)
             elif not seen & _SPLITS:
-                slot = _find(keys, data, start, i)
+                slot = _find(tables.special, data, start, i)
                 if slot >= 0:
-                    n = _emit_special(starts, ends, n, start, i, cuts[slot])
+                    n = _emit_special(starts, ends, n, start, i, tables.cuts[slot])
                 else:
                     n = _emit(starts, ends, n, start, i)
             else:
                 has_digit = seen & _ASCII_DIGIT != 0
-                n = _chunk(
-                    data, flags, start, i, starts, ends, n, pending, keys, cuts, units, has_digit
-                )
+                n = _chunk(data, flags, start, i, starts, ends, n, pending, tables, has_digit)
         token_offsets[document + 1] = n
     return token_offsets, starts[:n].copy(), ends[:n].copy()
 

@@ -4,7 +4,9 @@
 `corpus.pdf.trust` and the arm: `text`, `blank` (nothing drawn), `untrusted` (waits for a model: a
 picture, or text that is garbled), `failed` (cannot be parsed). Where MuPDF's text is garbled, that
 of pdfium is taken if it is not. Text is in logical order; of Arabic ligatures, which MuPDF gives
-back to front, the letters are turned.
+back to front, the letters are turned. A line that crosses the edge of the page is read whole, and so
+are the lines that follow it below the edge: typesetters let long commands and tables run over, and
+half a line is worth less than a whole one. What else lies off the page (printers' marks) is not read.
 
 Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreadable`: `not_pdf`,
 `broken_pdf`, `encrypted`, `too_many_pages`, `no_pages`.
@@ -28,7 +30,8 @@ from corpus.pdf.layout import Line, page_text
 from corpus.pdf.trust import arm_of, is_garbled, text_features
 
 PROVENANCE = f"pdf/pymupdf-{importlib.metadata.version('pymupdf')}"
-_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
+_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE
+_EVERYWHERE = pymupdf.INFINITE_RECT()
 _RTL_SCRIPTS = ("R", "AL")
 _VISIBLE = 16 | 32  # a span's char_flags: filled, stroked
 _MONO = 8  # a span's flags
@@ -198,15 +201,45 @@ def _pdfium_text(data: bytes, passwords: Sequence[str], number: int) -> str | No
 
 def _text(page: pymupdf.Page) -> tuple[str, float]:
     """The text in reading order, and the share of characters that are drawn invisible."""
-    blocks = page.get_text("dict", flags=_FLAGS)["blocks"]
+    blocks = _blocks(page, "dict")
     spans = [span for block in blocks for line in block["lines"] for span in line["spans"]]
     if any(_has_rtl(span["text"]) for span in spans):
-        blocks = _with_ligatures_turned(page.get_text("rawdict", flags=_FLAGS)["blocks"])
+        blocks = _with_ligatures_turned(_blocks(page, "rawdict"))
     total = sum(len(span["text"]) for span in spans)
     invisible = sum(
         len(span["text"]) for span in spans if not span.get("char_flags", _VISIBLE) & _VISIBLE
     )
     return _laid_out(blocks), round(invisible / total, 4) if total else 0.0
+
+
+def _blocks(page: pymupdf.Page, kind: str) -> list[dict[str, Any]]:
+    """MuPDF's blocks of lines, without the lines that lie off the page."""
+    blocks: list[dict[str, Any]] = page.get_text(kind, clip=_EVERYWHERE, flags=_FLAGS)["blocks"]
+    bottom = _bottom(blocks, page.rect)
+    for block in blocks:
+        block["lines"] = [line for line in block["lines"] if _is_on(line["bbox"], page.rect, bottom)]
+    return blocks
+
+
+def _bottom(blocks: Sequence[Mapping[str, Any]], page: pymupdf.Rect) -> float:
+    """The y down to which text belongs to the page: its lower edge, or the end of the lines that
+    run over it, each within its own height of the one before."""
+    boxes = sorted(
+        (line["bbox"] for block in blocks for line in block["lines"]), key=lambda box: float(box[1])
+    )
+    reach = 0.0
+    for x0, y0, x1, y1 in boxes:
+        if x1 <= page.x0 or x0 >= page.x1 or y1 <= page.y0:
+            continue
+        if y0 >= page.y1 and y0 - reach > y1 - y0:
+            break
+        reach = max(reach, y1)
+    return max(reach, page.y1)
+
+
+def _is_on(box: Sequence[float], page: pymupdf.Rect, bottom: float) -> bool:
+    x0, y0, x1, y1 = box
+    return x1 > page.x0 and x0 < page.x1 and y1 > page.y0 and y0 < bottom
 
 
 def _laid_out(blocks: Iterable[Mapping[str, Any]]) -> str:
