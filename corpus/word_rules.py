@@ -45,6 +45,7 @@ class Lookup(NamedTuple):
 
     keys: npt.NDArray[np.uint64]
     shapes: npt.NDArray[np.uint32]  # by first and last byte: a bit for each length that occurs
+    longest: npt.NDArray[np.uint8]  # by first byte
 
 
 class Tables(NamedTuple):
@@ -69,13 +70,14 @@ def tables() -> Tables:
 
 
 def _lookup(size: int) -> Lookup:
-    return Lookup(np.zeros(size, np.uint64), np.zeros(_SHAPES, np.uint32))
+    return Lookup(np.zeros(size, np.uint64), np.zeros(_SHAPES, np.uint32), np.zeros(256, np.uint8))
 
 
 def _insert(lookup: Lookup, text: str) -> int:
     data = np.frombuffer(text.encode(), np.uint8)
     keys, key = lookup.keys, np.uint64(_hash(data, 0, len(data)))
     lookup.shapes[_shape(data, 0, len(data))] |= np.uint32(1 << len(data))
+    lookup.longest[data[0]] = max(lookup.longest[data[0]], len(data))
     slot = int(key) & (len(keys) - 1)
     while keys[slot] != 0 and keys[slot] != key:
         slot = (slot + 1) & (len(keys) - 1)
@@ -381,6 +383,9 @@ def _middle(
     """What affixes left: a web address whole, anything else cut at its infixes."""
     i, a, found = start, start, False
     while i < end:
+        if flags[i] & (_ALPHA | _ASCII_DIGIT | _INSIDE):  # never an infix
+            i += 1
+            continue
         size = _infix(data, flags, start, i, end)
         if size == 0:
             i = _next(flags, i, end)
@@ -461,8 +466,9 @@ def _merge(
     i, out = first, first
     while i < n:
         start, end, slot, last = starts[i], ends[i], -1, i
+        longest = tables.special.longest[data[start]]
         j = i + 1
-        while j < n and ends[j] - start <= _LONGEST_SPECIAL:
+        while j < n and ends[j] - start <= longest:
             found = _find(tables.special, data, start, ends[j])
             if (
                 found >= 0 and (tables.cuts[found] > 0).sum() <= j - i

@@ -3,7 +3,8 @@
 Columns: a vertical gutter that few lines cross, with running text on both sides, splits a region;
 the lines that cross it (titles, wide figures' captions) split it into bands, read one after the
 other, each column by column. What has no gutter is read from top to bottom. Tables have gutters
-too, but their cells do not fill their columns, and stay in rows. Lines of one block are joined to
+too, but their cells do not fill their columns, and stay in rows; where the reader's blocks run
+across the gutter, row by row, the sides must be filled as justified text is. Lines of one block are joined to
 paragraphs where the upper one is full (no room for the lower one's first word); a hyphen at its end
 is dropped with the break.
 
@@ -24,6 +25,8 @@ GUTTER = 0.7  # narrowest gutter, in line heights
 CROSSING = 0.12  # share of the text height that may cross a gutter
 FILLED = 0.55  # a line of running text fills this share of its column ...
 RUNNING = 0.5  # ... and this share of the lines in a column must
+JUSTIFIED = 0.85  # the same share where blocks run across the gutter
+ACROSS = 0.5  # share of the rows with text on both sides in which they do
 MIN_ROWS = 3  # of a column
 MAX_GAPS = 12  # horizontal gaps that are tried where a region as a whole has no columns
 MAX_DEPTH = 6
@@ -166,14 +169,29 @@ def _are_columns(lines: Sequence[Line], x: float) -> bool:
         min(max(line.y1 for line in side) for side in sides),
     )
     heights = [max(line.y1 for line in side) - min(line.y0 for line in side) for side in sides]
-    return bottom - top > 0.3 * min(heights) and all(_is_running(side) for side in sides)
+    if bottom - top <= 0.3 * min(heights):
+        return False
+    share = JUSTIFIED if _is_across(lines, x) else FILLED
+    return all(_is_running(side, share) for side in sides)
 
 
-def _is_running(side: Sequence[Line]) -> bool:
-    """Whether these are lines of running text: enough rows that fill the width."""
+def _is_across(lines: Sequence[Line], x: float) -> bool:
+    """Whether the reader's blocks run across x in most rows, as they do in tables: cells are drawn
+    row by row, columns one after the other."""
+    both = across = 0
+    for row in _rows(sorted(lines, key=lambda line: line.middle)):
+        left = {line.block for line in row if line.x1 <= x}
+        right = {line.block for line in row if line.x0 >= x}
+        both += bool(left and right)
+        across += bool(left & right)
+    return across > ACROSS * both
+
+
+def _is_running(side: Sequence[Line], share: float) -> bool:
+    """Whether these are lines of running text: enough rows that fill this share of the width."""
     rows = list(_rows(sorted(side, key=lambda line: line.middle)))
     width = max(line.x1 for line in side) - min(line.x0 for line in side)
-    filled = [row for row in rows if sum(line.x1 - line.x0 for line in row) >= FILLED * width]
+    filled = [row for row in rows if sum(line.x1 - line.x0 for line in row) >= share * width]
     letters = median(sum(len(line.text) for line in row) for row in rows)
     return len(rows) >= MIN_ROWS and len(filled) >= RUNNING * len(rows) and letters >= 12
 

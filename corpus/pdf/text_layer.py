@@ -217,7 +217,9 @@ def _blocks(page: pymupdf.Page, kind: str) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = page.get_text(kind, clip=_EVERYWHERE, flags=_FLAGS)["blocks"]
     bottom = _bottom(blocks, page.rect)
     for block in blocks:
-        block["lines"] = [line for line in block["lines"] if _is_on(line["bbox"], page.rect, bottom)]
+        block["lines"] = [
+            line for line in block["lines"] if _is_on(line["bbox"], page.rect, bottom)
+        ]
     return blocks
 
 
