@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -127,13 +127,14 @@ def pack_bucket(job: Job, item: Item) -> Item:
     copies = read_partition(job.exchange, names, item["bucket"])
     if copies is None:
         copies = COPIES.empty_table()
+    copies = copies.combine_chunks()  # once, and not again for each batch of rows
     pieces = arrange(
         copies,
         seed=job.seed,
         stage=target.stage,
         seq_len=target.seq_len,
         balanced=target.balanced,
-        paragraph_ends=Tokenizer(job.ranks).paragraph_ends,
+        paragraph_ends=_paragraph_ends(job.ranks),
     )
     written = _Shards(job, target, item["key"])
     for shard, origins in rows(
@@ -217,6 +218,11 @@ class _Shards:
         for writer, files in zip(self._writers(), self._files, strict=True):
             files.append(writer.close())
         self._open = None
+
+
+@lru_cache(maxsize=2)
+def _paragraph_ends(ranks: str | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return Tokenizer(ranks).paragraph_ends
 
 
 def _copies(
