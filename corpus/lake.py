@@ -132,9 +132,13 @@ class Folder:
         """Whether every unit of work of the folder is committed."""
         return self.totals() is not None
 
+    def files(self) -> list[File]:
+        """All committed data files, in order."""
+        return [file for entry in self.entries().values() for file in entry.files]
+
     def parts(self) -> list[str]:
         """Names of all committed data files, in order."""
-        return [file.name for entry in self.entries().values() for file in entry.files]
+        return [file.name for file in self.files()]
 
     def _manifest(self, name: str) -> str:
         return storage.join(self.uri, MANIFEST, name) if name else storage.join(self.uri, MANIFEST)
@@ -143,9 +147,7 @@ class Folder:
 class PartWriter:
     """Writes one Parquet file, in row groups of about `ROW_GROUP_BYTES`; `close` gives its `File`."""
 
-    def __init__(
-        self, folder: Folder, name: str, schema: pa.Schema, *, one_group: bool = False
-    ) -> None:
+    def __init__(self, folder: Folder, name: str, schema: pa.Schema) -> None:
         self._name = name
         self._schema = schema
         self._sink = storage.Sink(folder.file_uri(name))
@@ -153,7 +155,6 @@ class PartWriter:
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
         self.rows = 0
-        self._limit = 1 << 62 if one_group else ROW_GROUP_BYTES
 
     def write(self, table: pa.Table) -> None:
         """Append rows; a row group is written once enough of them wait."""
@@ -162,7 +163,7 @@ class PartWriter:
         self._waiting.append(table.select(self._schema.names).cast(self._schema))
         self._waiting_bytes += table.nbytes
         self.rows += table.num_rows
-        if self._waiting_bytes >= self._limit:
+        if self._waiting_bytes >= ROW_GROUP_BYTES:
             self.flush()
 
     def flush(self) -> None:

@@ -91,6 +91,14 @@ def get_many(uris: list[str]) -> list[bytes]:
     return [found] if isinstance(found, bytes) else list(found.values())
 
 
+def get_ranges(uris: list[str], starts: list[int], ends: list[int]) -> list[bytes]:
+    """The bytes `start` to `end` of the object at each URI, fetched concurrently from an object store."""
+    if not uris:
+        return []
+    found: list[bytes] = filesystem(uris[0]).cat_ranges(uris, starts, ends, on_error="raise")
+    return found
+
+
 def exists(uri: str) -> bool:
     """Whether an object or file stands at `uri`."""
     return bool(filesystem(uri).exists(uri))

@@ -81,6 +81,7 @@ class Part:
     source: str
     name: str
     rows: int
+    bytes: int  # of the documents file, compressed
 
     @property
     def key(self) -> str:
@@ -91,7 +92,7 @@ class Part:
 def all_parts(layout: Layout) -> list[Part]:
     """Every documents part of the plan, in an order that does not depend on the plan's."""
     found = [
-        (source, file.name, file.rows)
+        (source, file.name, file.rows, file.bytes)
         for source, folder in sorted(layout.documents.items())
         for entry in folder.entries().values()
         for file in entry.files
@@ -99,14 +100,16 @@ def all_parts(layout: Layout) -> list[Part]:
     return [Part(number, *part) for number, part in enumerate(found)]
 
 
-def part_groups(parts: list[Part], rows: int = 1_000_000) -> list[list[Part]]:
-    """Neighbouring parts in groups of about so many rows: the unit of the global steps."""
+def part_groups(
+    parts: list[Part], *, rows: int = 1_000_000, bytes_: int = 1 << 62
+) -> list[list[Part]]:
+    """Neighbouring parts, as many as have about so many rows or bytes: the unit of the global steps."""
     groups: list[list[Part]] = []
-    size = rows
+    full = True
     for part in parts:
-        if size >= rows:
+        if full:
             groups.append([])
-            size = 0
         groups[-1].append(part)
-        size += part.rows
+        of = groups[-1]
+        full = sum(p.rows for p in of) >= rows or sum(p.bytes for p in of) >= bytes_
     return groups

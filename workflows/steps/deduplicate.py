@@ -101,12 +101,12 @@ def pairs(job: Job, item: Item) -> Item:
     tables = [_pairs_of(job, part) for part in job.groups[item["group"]]]
     table = pl.concat(tables)
     partition = (table["key"] % job.pair_partitions).cast(pl.Int64).to_numpy()
-    return _exchange(job.phase("pairs"), item["key"], table, partition)
+    return _exchange(job.phase("pairs"), item["key"], table, partition, job.pair_partitions)
 
 
 def edges(job: Job, item: Item) -> Item:
     """Star edges of the buckets of one partition."""
-    rows = read_partition(job.phase("pairs"), job.phase("pairs").parts(), item["partition"])
+    rows = _incoming(job.phase("pairs"), item["partition"], job.pair_partitions)
     folder = job.phase("edges")
     if rows is None:
         folder.commit(Entry(key=item["key"], files=[]))
@@ -129,12 +129,12 @@ def labels(job: Job, item: Item) -> Item:
     vertices, component = components(left, right)
     table = pl.DataFrame({"vertex": vertices, "component": component})
     partition = job.group_of()[vertices >> 32] if len(vertices) else vertices
-    return _exchange(job.phase("labels"), item["key"], table, partition)
+    return _exchange(job.phase("labels"), item["key"], table, partition, len(job.groups))
 
 
 def members(job: Job, item: Item) -> Item:
     """What verification needs of the documents that have a label."""
-    labelled = read_partition(job.phase("labels"), job.phase("labels").parts(), item["group"])
+    labelled = _incoming(job.phase("labels"), item["group"], len(job.groups))
     folder = job.phase("members")
     if labelled is None:
         folder.commit(Entry(key=item["key"], files=[]))
@@ -147,12 +147,12 @@ def members(job: Job, item: Item) -> Item:
             tables.append(_members_of(job, part, wanted))
     table = pl.concat(tables)
     partition = (_mix(table["component"], 0) % job.member_partitions).cast(pl.Int64).to_numpy()
-    return _exchange(folder, item["key"], table, partition)
+    return _exchange(folder, item["key"], table, partition, job.member_partitions)
 
 
 def assigned(job: Job, item: Item) -> Item:
     """Verified clusters of the components of one partition."""
-    rows = read_partition(job.phase("members"), job.phase("members").parts(), item["partition"])
+    rows = _incoming(job.phase("members"), item["partition"], job.member_partitions)
     folder = job.phase("assigned")
     if rows is None:
         folder.commit(Entry(key=item["key"], files=[]))
@@ -179,12 +179,12 @@ def assigned(job: Job, item: Item) -> Item:
         )
     )
     vertex = found["vertex"].to_numpy()
-    return _exchange(folder, item["key"], found, job.group_of()[vertex >> 32])
+    return _exchange(folder, item["key"], found, job.group_of()[vertex >> 32], len(job.groups))
 
 
 def sidecar(job: Job, item: Item) -> Item:
     """The part-aligned sidecars of one group."""
-    rows = read_partition(job.phase("assigned"), job.phase("assigned").parts(), item["group"])
+    rows = _incoming(job.phase("assigned"), item["group"], len(job.groups))
     found = pl.DataFrame(pl.from_arrow(rows)) if rows is not None else None
     for part in job.groups[item["group"]]:
         ids = pl.DataFrame(pl.from_arrow(read_part(job.hashes[part.source], part.name, ["id"])))
@@ -318,11 +318,16 @@ def _exchange(
     key: str,
     table: pl.DataFrame,
     partition: np.ndarray[tuple[int], np.dtype[np.int64]],
+    count: int,
 ) -> Item:
     """Write one exchange file and commit it."""
-    file = write_partitioned(folder, f"part-{key}.parquet", table.to_arrow(), partition)
+    file = write_partitioned(folder, key, table.to_arrow(), partition, count)
     folder.commit(Entry(key=key, files=[file]))
     return {}
+
+
+def _incoming(folder: Folder, partition: int, count: int) -> pa.Table | None:
+    return read_partition(folder, folder.files(), partition, count)
 
 
 def _alarms(context: Context) -> None:

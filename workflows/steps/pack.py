@@ -1,6 +1,6 @@
 """Step `pack`: the drawn copies, shuffled, packed and written as shards.
 
-    scatter  parts   -> every copy to its bucket, hash(id, copy, seed), through the exchange
+    scatter  groups  -> every copy to its bucket, hash(id, copy, seed), through the exchange
     pack     buckets -> cut, best-fit, order by hash, write; an origins file beside each shard
 
 A bucket holds about `bucket_tokens` tokens; its task holds them twice, with 4 bytes each. The bytes depend on the plan
@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,11 +27,13 @@ from corpus.tokenizer import Tokenizer
 from mixers.sequences import COPIES, ORIGINS, arrange, bucket_of, ids_of, rows, schema
 from mixers.splits import TRAIN, VALIDATION
 from workflows.engine import Item
-from workflows.steps.context import Context, Part, all_parts
+from workflows.steps.context import Context, Part, all_parts, part_groups
 from workflows.steps.select import read_allocation
 
 SEQUENCE_BYTES = 4  # per token in a shard, before compression
+SCATTER_BYTES = 16 << 20  # of compressed text in a scatter task, or one part: small parts go together
 ROWS_AT_ONCE = 4 << 20  # tokens that are built at once
+Int64s: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Job:
     """Folders and settings of the whole step."""
 
     exchange: Folder
-    parts: tuple[Part, ...]
+    groups: tuple[tuple[Part, ...], ...]
     tokens: Mapping[str, Folder]
     splits: Mapping[str, Folder]
     selections: Mapping[tuple[str, str], Folder]
@@ -60,6 +63,11 @@ class Job:
     ranks: str | None
     seed: int
     shard_bytes: int
+
+    @property
+    def buckets(self) -> int:
+        """Over all stages and splits."""
+        return sum(target.buckets for target in self.targets)
 
     def target_of(self, bucket: int) -> Target:
         """The stage and split that a bucket belongs to."""
@@ -73,10 +81,8 @@ def run(context: Context) -> None:
     if all(folder.is_complete for folder in folders):
         return
     job = _job(context)
-    scatter_items = [
-        {"key": part.source + "." + part.key, "part": part.number} for part in job.parts
-    ]
-    context.fill("pack scatter", [job.exchange], partial(scatter, job), lambda: scatter_items)
+    by_group = [{"key": f"{number:05d}", "group": number} for number in range(len(job.groups))]
+    context.fill("pack scatter", [job.exchange], partial(scatter, job), lambda: by_group)
     done = {target: set(target.shards.entries()) for target in job.targets}
     todo = [
         {"key": f"{bucket:05d}", "bucket": target.first + bucket}
@@ -85,46 +91,69 @@ def run(context: Context) -> None:
         if f"{bucket:05d}" not in done[target]
     ]
     context.engine.map("pack", partial(pack_bucket, job), todo)
-    write_lineage(context, job.parts)
+    write_lineage(context, all_parts(context.layout))
     for folder in folders:
         context.finish(folder)
 
 
 def scatter(job: Job, item: Item) -> Item:
-    """Write the copies of one part's documents, of all stages, by bucket."""
-    part = job.parts[item["part"]]
+    """Write the copies of the documents of some parts, for all stages, by bucket."""
+    group = job.groups[item["group"]]
+    tables, buckets = zip(*(_scattered(job, part) for part in group), strict=True)
+    file = write_partitioned(
+        job.exchange, item["key"], pa.concat_tables(tables), np.concatenate(buckets), job.buckets
+    )
+    job.exchange.commit(Entry(key=item["key"], files=[file]))
+    return {"counts": {"documents": sum(part.rows for part in group)}}
+
+
+def _scattered(job: Job, part: Part) -> tuple[pa.Table, Int64s]:
+    """The copies of one part and the bucket of each, bucket by bucket."""
     tokens = read_part(job.tokens[part.source], part.name)
     split = read_part(job.splits[part.source], part.name)
     same_ids(tokens, split, f"{job.splits[part.source].path}/{part.name}")
-    tables, buckets = [], []
-    for target in job.targets:
-        selection = read_part(
-            job.selections[target.stage, part.source], part.name, ["id", "copies"]
-        )
-        same_ids(tokens, selection, f"{job.selections[target.stage, part.source].path}/{part.name}")
-        inside = pc.equal(split.column("split"), target.split).to_numpy()
-        copies = np.where(inside, selection.column("copies").to_numpy(), 0)
-        table = _copies(tokens, copies, part.number)
-        bucket = bucket_of(
-            ids_of(table), table.column("copy").to_numpy(), job.seed, target.stage, target.buckets
-        )
-        tables.append(table)
-        buckets.append(bucket + target.first)
-    file = write_partitioned(
-        job.exchange,
-        f"part-{item['key']}.parquet",
-        pa.concat_tables(tables),
-        np.concatenate(buckets),
+    ids = ids_of(tokens)
+    drawn = [_drawn(job, target, part, ids, tokens, split) for target in job.targets]
+    rows_, numbers, buckets = (np.concatenate(column) for column in zip(*drawn, strict=True))
+    order = np.argsort(buckets, kind="stable")
+    chosen = tokens.select(["id", "input_ids"]).take(pa.array(rows_[order]))
+    columns = {
+        "id": chosen.column("id"),
+        "copy": pa.array(numbers[order].astype(np.int16)),
+        "part": pa.array(np.full(len(order), part.number, dtype=np.int32)),
+        "row": pa.array(rows_[order].astype(np.int32)),
+        "input_ids": chosen.column("input_ids"),
+    }
+    return pa.table(columns, schema=COPIES), buckets[order]
+
+
+def _drawn(
+    job: Job,
+    target: Target,
+    part: Part,
+    ids: np.ndarray[tuple[int, int], np.dtype[np.uint8]],
+    tokens: pa.Table,
+    split: pa.Table,
+) -> tuple[Int64s, Int64s, Int64s]:
+    """(row, number of the copy, bucket) of each copy that a stage and split draws from a part."""
+    selection = read_part(job.selections[target.stage, part.source], part.name, ["id", "copies"])
+    same_ids(tokens, selection, f"{job.selections[target.stage, part.source].path}/{part.name}")
+    inside = pc.equal(split.column("split"), target.split).to_numpy()
+    copies = np.where(inside, selection.column("copies").to_numpy(), 0)
+    rows_ = np.repeat(np.arange(len(copies)), copies)
+    numbers = np.arange(len(rows_)) - np.repeat(np.cumsum(copies) - copies, copies)
+    copy = numbers.astype(np.int16)
+    return (
+        rows_,
+        numbers,
+        bucket_of(ids[rows_], copy, job.seed, target.stage, target.buckets) + target.first,
     )
-    job.exchange.commit(Entry(key=item["key"], files=[file]))
-    return {"counts": {"documents": part.rows}}
 
 
 def pack_bucket(job: Job, item: Item) -> Item:
     """The shards of one bucket."""
     target = job.target_of(item["bucket"])
-    names = [f"part-{part.source}.{part.key}.parquet" for part in job.parts]
-    copies = read_partition(job.exchange, names, item["bucket"])
+    copies = read_partition(job.exchange, job.exchange.files(), item["bucket"], job.buckets)
     if copies is None:
         copies = COPIES.empty_table()
     copies = copies.combine_chunks()  # once, and not again for each batch of rows
@@ -154,7 +183,7 @@ def pack_bucket(job: Job, item: Item) -> Item:
     return {"counts": {"tokens": counts["tokens"]}}
 
 
-def write_lineage(context: Context, parts: tuple[Part, ...]) -> None:
+def write_lineage(context: Context, parts: list[Part]) -> None:
     """What `trace` needs to go from a segment back: the numbered parts, and the folders behind these shards."""
     layout = context.layout
     root = layout.origins_root
@@ -225,26 +254,6 @@ def _paragraph_ends(ranks: str | None) -> np.ndarray[tuple[int], np.dtype[np.boo
     return Tokenizer(ranks).paragraph_ends
 
 
-def _copies(
-    tokens: pa.Table, copies: np.ndarray[tuple[int], np.dtype[np.int64]], part: int
-) -> pa.Table:
-    """One row per copy of the documents of a part."""
-    rows_ = np.repeat(np.arange(len(copies)), copies)
-    first = np.repeat(np.cumsum(copies) - copies, copies)
-    number = (np.arange(len(rows_)) - first).astype(np.int16)
-    chosen = tokens.select(["id", "input_ids"]).take(pa.array(rows_))
-    return pa.table(
-        {
-            "id": chosen.column("id"),
-            "copy": pa.array(number),
-            "part": pa.array(np.full(len(rows_), part, dtype=np.int32)),
-            "row": pa.array(rows_.astype(np.int32)),
-            "input_ids": chosen.column("input_ids"),
-        },
-        schema=COPIES,
-    )
-
-
 def _job(context: Context) -> Job:
     layout, plan = context.layout, context.plan
     model = plan.model
@@ -268,7 +277,7 @@ def _job(context: Context) -> Job:
         )
     return Job(
         exchange=layout.exchange,
-        parts=tuple(all_parts(layout)),
+        groups=tuple(map(tuple, part_groups(all_parts(layout), bytes_=SCATTER_BYTES))),
         tokens=layout.tokens,
         splits=layout.splits,
         selections=layout.selections,

@@ -117,14 +117,15 @@ def labels(job: Job, item: Item) -> Item:
     group_of = np.repeat(np.arange(len(sizes)), sizes)
     partition = group_of[grouped["vertex"].to_numpy() >> 32].astype(np.int64)
     table = grouped.drop("previous").to_arrow()
-    file = write_partitioned(job.phase("labels"), "part-00000.parquet", table, partition)
+    file = write_partitioned(job.phase("labels"), "00000", table, partition, len(job.groups))
     job.phase("labels").commit(Entry(key=item["key"], files=[file]))
     return {}
 
 
 def sidecar(job: Job, item: Item) -> Item:
     """The part-aligned splits of one group of parts."""
-    rows = read_partition(job.phase("labels"), job.phase("labels").parts(), item["group"])
+    folder = job.phase("labels")
+    rows = read_partition(folder, folder.files(), item["group"], len(job.groups))
     schema = {"vertex": pl.Int64, "label": pl.Int64, "kept_out": pl.Boolean, "trained": pl.Boolean}
     grouped = pl.DataFrame(schema=schema) if rows is None else pl.DataFrame(pl.from_arrow(rows))
     for part in job.groups[item["group"]]:
