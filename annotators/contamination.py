@@ -27,7 +27,6 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,13 +37,14 @@ from annotators.annotator import segmenter, sidecar, sidecar_schema
 from corpus import storage
 from corpus.characters import ALPHA, DICTIONARY, flags
 from corpus.compiled import compiled
-from corpus.hashes import Hashes, n_gram_hashes, word_hashes
+from corpus.hashes import Hashes, word_hashes
 from corpus.segment import WORD, Words, words
 from corpus.texts import Bytes, Offsets, batches, text_bytes
 
-VERSION = 1
+VERSION = 2
 NGRAM_WORDS, NGRAM_CHARACTERS = 13, 24
 LEAST_WORDS, LEAST_CHARACTERS = 5, 8
+_BASE = 0x9E3779B97F4A7C15
 
 _ITEM = pa.struct(
     [
@@ -163,7 +163,7 @@ def _item_grams(texts: pa.Table) -> tuple[Hashes, Indices, tuple[Indices, Indice
     ):
         lengths = np.diff(offsets)
         use = use & (lengths >= least)
-        found, found_offsets = n_gram_hashes(hashes, offsets, n)
+        found, found_offsets = _n_grams(hashes, offsets, n)
         owner = np.repeat(np.arange(len(lengths)), np.diff(found_offsets))
         grams.append(found[use[owner]])
         owners.append(owner[use[owner]])
@@ -223,6 +223,7 @@ class Step:
         self.config = config
         self.index = Index.from_bytes(storage.get(config.index))
         self._table = _hash_table(self.index.keys)
+        self._filter = _filter(self.index.keys)
 
     def __call__(self, documents: pa.Table) -> pa.Table:
         _, offsets = text_bytes(documents)
@@ -236,24 +237,22 @@ class Step:
         rows, items, counts, overlap = rows[order], items[order], counts[order], overlap[order]
         largest = np.zeros(documents.num_rows, np.float32)
         np.maximum.at(largest, rows, overlap)
-        bounds = np.searchsorted(rows, np.arange(documents.num_rows + 1)).tolist()
         columns = {
             "contamination": largest,
-            "contaminated_by": [self._names(items[a:b]) for a, b in pairwise(bounds)],
-            "contamination_items": [
-                self._entries(items[a:b], overlap[a:b], counts[a:b]) for a, b in pairwise(bounds)
-            ],
+            "contaminated_by": self._names(rows, items, documents.num_rows),
+            "contamination_items": self._items(rows, items, counts, overlap, documents.num_rows),
         }
         return sidecar(documents, SCHEMA, columns)
 
     def _matches(self, documents: pa.Table) -> tuple[Indices, Indices, Indices]:
         """`(row, item, distinct n-grams found)`, one entry per pair with any."""
         by_words, by_characters = _streams(documents)
-        jobs = [(by_words, size) for size in self.index.word_sizes.tolist()]
-        jobs += [(by_characters, size) for size in self.index.character_sizes.tolist()]
         found = [
-            _lookup(*n_gram_hashes(*stream, size), self.index.keys, self._table)
-            for stream, size in jobs
+            _lookup(*stream, sizes, self.index.keys, self._table, self._filter)
+            for stream, sizes in (
+                (by_words, self.index.word_sizes),
+                (by_characters, self.index.character_sizes),
+            )
         ]
         pairs = np.unique(np.concatenate([np.zeros((0, 2), np.int64), *found]), axis=0)
         rows, keys = pairs[:, 0], pairs[:, 1]
@@ -265,28 +264,97 @@ class Step:
         )
         return both[:, 0], both[:, 1], counts
 
-    def _names(self, items: Indices) -> list[str]:
-        return sorted({str(self.index.evaluations[k]) for k in self.index.item_evaluation[items]})
+    def _names(self, rows: Indices, items: Indices, documents: int) -> pa.Array:
+        """Per document, the evaluations of its items; they are numbered in the order of their names."""
+        evaluations = self.index.item_evaluation[items]
+        pairs = np.unique(np.stack([rows, evaluations], axis=1), axis=0)
+        names = pa.array(self.index.evaluations[pairs[:, 1]].tolist(), pa.string())
+        return _lists(pairs[:, 0], names, documents)
 
-    def _entries(self, items: Indices, overlap: Any, counts: Indices) -> list[dict[str, Any]]:
-        return [
-            {
-                "evaluation": str(self.index.evaluations[self.index.item_evaluation[item]]),
-                "item": int(self.index.item_number[item]),
-                "overlap": share,
-                "ngrams": count,
-            }
-            for item, share, count in zip(
-                items[: self.config.max_items].tolist(),
-                overlap.tolist(),
-                counts.tolist(),
-                strict=False,
-            )
+    def _items(
+        self, rows: Indices, items: Indices, counts: Indices, overlap: Any, documents: int
+    ) -> pa.Array:
+        """Per document, its first `max_items` items."""
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        kept = place < self.config.max_items
+        chosen = items[kept]
+        names = self.index.evaluations[self.index.item_evaluation[chosen]].tolist()
+        columns = [
+            pa.array(names, pa.string()),
+            pa.array(self.index.item_number[chosen].astype(np.int32)),
+            pa.array(overlap[kept]),
+            pa.array(counts[kept].astype(np.int32)),
         ]
+        return _lists(
+            rows[kept], pa.StructArray.from_arrays(columns, fields=list(_ITEM)), documents
+        )
 
 
 def step(config: Config) -> Step:
     return Step(config)
+
+
+def _lists(rows: Indices, values: pa.Array, documents: int) -> pa.Array:
+    """The values of each document as a list; `rows` ascend."""
+    offsets = np.searchsorted(rows, np.arange(documents + 1)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
+# ---------------------------------------------------------------- n-grams, by rolling hashes
+
+
+@compiled
+def _gram(prefix: Hashes, k: int, n: int, power: np.uint64) -> np.uint64:
+    """The hash of words k to k + n; `prefix` is a polynomial in _BASE, `power` its n-th power."""
+    h = prefix[k + n] - prefix[k] * power + np.uint64(n)
+    h ^= h >> np.uint64(30)
+    h *= np.uint64(0xBF58476D1CE4E5B9)
+    h ^= h >> np.uint64(27)
+    h *= np.uint64(0x94D049BB133111EB)
+    return np.uint64(h ^ (h >> np.uint64(31)))
+
+
+@compiled
+def _prefixes(hashes: Hashes, start: int, stop: int, prefix: Hashes) -> None:
+    """prefix[k] becomes the polynomial of the first k words."""
+    prefix[0] = 0
+    for k in range(stop - start):
+        prefix[k + 1] = prefix[k] * np.uint64(_BASE) + hashes[start + k]
+
+
+@compiled
+def _power(n: int) -> np.uint64:
+    power = np.uint64(1)
+    for _ in range(n):
+        power *= np.uint64(_BASE)
+    return power
+
+
+@compiled
+def _longest(offsets: Offsets) -> int:
+    most = 0
+    for d in range(len(offsets) - 1):
+        most = max(most, offsets[d + 1] - offsets[d])
+    return most
+
+
+@compiled
+def _n_grams(hashes: Hashes, offsets: Offsets, n: int) -> tuple[Hashes, Offsets]:
+    """`(hashes, offsets)` of each text's n-grams; a text of fewer words is one as a whole."""
+    texts = len(offsets) - 1
+    bounds = np.zeros(texts + 1, np.int64)
+    for d in range(texts):
+        count = offsets[d + 1] - offsets[d]
+        bounds[d + 1] = bounds[d] + (max(count - n + 1, 1) if count else 0)
+    out = np.empty(bounds[texts], np.uint64)
+    prefix = np.empty(_longest(offsets) + 1, np.uint64)
+    for d in range(texts):
+        _prefixes(hashes, offsets[d], offsets[d + 1], prefix)
+        size = min(n, offsets[d + 1] - offsets[d])
+        power = _power(size)
+        for k in range(bounds[d + 1] - bounds[d]):
+            out[bounds[d] + k] = _gram(prefix, k, size, power)
+    return out, bounds
 
 
 @compiled
@@ -306,23 +374,53 @@ def _hash_table(keys: Hashes) -> npt.NDArray[np.int64]:
 
 
 @compiled
+def _filter(keys: Hashes) -> npt.NDArray[np.uint64]:
+    """One bit of 16 or more per key, by its upper half: most n-grams of a text end here."""
+    words = 16
+    while 4 * words < len(keys):
+        words *= 2
+    bits = np.zeros(words, np.uint64)
+    for key in keys:
+        place = key >> np.uint64(32)
+        bits[(place >> np.uint64(6)) & np.uint64(words - 1)] |= np.uint64(1) << (
+            place & np.uint64(63)
+        )
+    return bits
+
+
+@compiled
 def _lookup(
-    grams: Hashes, offsets: Offsets, keys: Hashes, table: npt.NDArray[np.int64]
+    hashes: Hashes,
+    offsets: Offsets,
+    sizes: Indices,
+    keys: Hashes,
+    table: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint64],
 ) -> npt.NDArray[np.int64]:
-    """`(document, key)` of each n-gram that is in the index."""
-    mask = np.uint64(len(table) - 1)
+    """`(document, key)` of each n-gram of one of the sizes that is in the index."""
+    mask, words = np.uint64(len(table) - 1), np.uint64(len(bits) - 1)
+    prefix = np.empty(_longest(offsets) + 1, np.uint64)
     found = np.empty((64, 2), np.int64)
     n = 0
     for d in range(len(offsets) - 1):
-        for k in range(offsets[d], offsets[d + 1]):
-            slot = grams[k] & mask
-            while table[slot] >= 0 and keys[table[slot]] != grams[k]:
-                slot = (slot + np.uint64(1)) & mask
-            if table[slot] >= 0:
-                if n == len(found):
-                    larger = np.empty((2 * n, 2), np.int64)
-                    larger[:n] = found
-                    found = larger
-                found[n, 0], found[n, 1] = d, table[slot]
-                n += 1
+        _prefixes(hashes, offsets[d], offsets[d + 1], prefix)
+        for size in sizes:
+            power = _power(size)
+            for k in range(offsets[d + 1] - offsets[d] - size + 1):
+                gram = _gram(prefix, k, size, power)
+                place = gram >> np.uint64(32)
+                if not (
+                    bits[(place >> np.uint64(6)) & words] >> (place & np.uint64(63))
+                ) & np.uint64(1):
+                    continue
+                slot = gram & mask
+                while table[slot] >= 0 and keys[table[slot]] != gram:
+                    slot = (slot + np.uint64(1)) & mask
+                if table[slot] >= 0:
+                    if n == len(found):
+                        larger = np.empty((2 * n, 2), np.int64)
+                        larger[:n] = found
+                        found = larger
+                    found[n, 0], found[n, 1] = d, table[slot]
+                    n += 1
     return found[:n].copy()

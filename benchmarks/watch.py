@@ -33,7 +33,7 @@ class Watched:
 
 
 def watched(words: Sequence[str]) -> Watched:
-    """Run `tokenmill WORDS` to its end. CalledProcessError with its last lines if it fails."""
+    """Run `tokenmill WORDS` to its end. SystemExit with its last lines if it fails."""
     command = [sys.executable, "-m", "workflows", *words]
     started = last = time.monotonic()
     process = subprocess.Popen(
@@ -55,7 +55,7 @@ def watched(words: Sequence[str]) -> Watched:
     stop.set()
     sampler.join()
     if code:
-        raise subprocess.CalledProcessError(code, command, stderr="".join(lines[-20:]))
+        raise SystemExit(f"{' '.join(command)} ended with {code}:\n{''.join(lines[-20:])}")
     return seen
 
 

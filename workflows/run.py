@@ -82,8 +82,10 @@ def run(
         context = Context(plan=plan, layout=layout, engine=engine, listings=listings)
         with engine, _drain_on_signal(engine), _recorded(lake, plan):
             for name, step in STEPS.items():
-                step(context)
-                write_catalog(layout, plan)
+                try:
+                    step(context)
+                finally:  # an alarm says "look at them": what it found must be in the catalog
+                    write_catalog(layout, plan)
                 if name == until:
                     break
     return layout

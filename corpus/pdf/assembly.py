@@ -3,15 +3,17 @@ cuts repaired.
 
 A running line is one of the first two or last two paragraphs of a page, short, whose text with
 digits masked stands in the same place on at least `MIN_REPEATS` pages within `WINDOW` pages around
-it. `page_ends[i]` is the offset in the text, in characters, at which page i ends; what separates
-two pages belongs to the later one; a page without text ends where the one before does. Pages must
-be in normal form (`corpus.normalise`); then the text is too.
+it, and on more of them than have it inside: the head of a table now and then comes first on a page.
+
+`page_ends[i]` is the offset in the text, in characters, at which page i ends; what separates two
+pages belongs to the later one; a page without text ends where the one before does. Pages must be in
+normal form (`corpus.normalise`); then the text is too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from corpus.normalise import normalise
 from corpus.pdf.layout import joined
@@ -41,9 +43,14 @@ def without_running_lines(pages: Sequence[str]) -> list[str]:
     for number, edges in enumerate(keys):
         for key in set(edges.values()):
             positions.setdefault(key, []).append(number)
+    inner = _inside(paragraphs, {text for _, _, text in positions})
     result = []
     for number, page in enumerate(paragraphs):
-        running = {i for i, key in keys[number].items() if _repeats(positions[key], number)}
+        running = {
+            i
+            for i, key in keys[number].items()
+            if _near(positions[key], number) >= max(MIN_REPEATS, _near(inner[key[2]], number) + 1)
+        }
         kept = [part for i, part in enumerate(page) if i not in running]
         result.append("\n\n".join(kept or page))  # a page of nothing but such lines keeps them
     return result
@@ -56,12 +63,26 @@ def _edge_keys(page: Sequence[str]) -> dict[int, tuple[str, int, str]]:
     for place in range(min(EDGE, len(page))):
         for edge, index in (("bottom", len(page) - 1 - place), ("top", place)):
             if len(page[index]) <= MAX_RUNNING:
-                keys[index] = (edge, place, _DIGITS.sub("#", " ".join(page[index].split())))
+                keys[index] = (edge, place, _masked(page[index]))
     return keys
 
 
-def _repeats(numbers: Sequence[int], number: int) -> bool:
-    return sum(abs(other - number) <= WINDOW for other in numbers) >= MIN_REPEATS
+def _inside(pages: Sequence[Sequence[str]], texts: Collection[str]) -> dict[str, list[int]]:
+    """For each of the texts, the pages in which it is a paragraph that is not at the edge."""
+    found: dict[str, list[int]] = {text: [] for text in texts}
+    for number, page in enumerate(pages):
+        short = {_masked(part) for part in page[EDGE:-EDGE] if len(part) <= MAX_RUNNING}
+        for text in short & found.keys():
+            found[text].append(number)
+    return found
+
+
+def _masked(paragraph: str) -> str:
+    return _DIGITS.sub("#", " ".join(paragraph.split()))
+
+
+def _near(numbers: Sequence[int], number: int) -> int:
+    return sum(abs(other - number) <= WINDOW for other in numbers)
 
 
 def _join(pages: Sequence[str], *, repair: bool) -> tuple[str, list[int]]:

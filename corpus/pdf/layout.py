@@ -4,9 +4,10 @@ Columns: a vertical gutter that few lines cross, with running text on both sides
 the lines that cross it (titles, wide figures' captions) split it into bands, read one after the
 other, each column by column. What has no gutter is read from top to bottom. Tables have gutters
 too, but their cells do not fill their columns, and stay in rows; where the reader's blocks run
-across the gutter, row by row, the sides must be filled as justified text is. Lines of one block are joined to
-paragraphs where the upper one is full (no room for the lower one's first word); a hyphen at its end
-is dropped with the break.
+across the gutter, row by row, the sides must be filled as justified text is. Lines of one block are
+joined to paragraphs where the upper one is full (no room for the lower one's first word). A hyphen at
+its end is dropped with the break, unless it belongs to the word or stands in a path or an address;
+before a small letter it joins rows that are not full too, and blocks: no paragraph ends in a word.
 
 Coordinates are points, y downward, already turned so that text runs along x.
 """
@@ -18,6 +19,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
@@ -34,8 +36,13 @@ FULL = 0.05  # a line that ends this near to the edge, of the block's width, is 
 _NO_SPACE = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]"
 )
+_RTL = re.compile(  # blocks that hold all letters of right-to-left scripts
+    "[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 _BULLET = re.compile(r"(?:[•‣◦▪●○■□–—*·-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
 _HYPHENS = ("-", "\u2010", "\u00ad")
+_CUT = re.compile(r"[^\W\d_][-\u2010\u00ad]\s*$")
+_PATH = re.compile(r"(?:^\W*|/\S*)/\S*$")  # "/usr/", "https://", "main/data/", not "and/or"
 _AND = frozenset(
     {"and", "or", "und", "oder", "bzw", "et", "ou", "y", "o", "e", "en", "of", "och", "og", "eller"}
 )
@@ -53,11 +60,11 @@ class Line:
     block: int  # the reader's grouping
     mono: bool = False
 
-    @property
+    @cached_property
     def height(self) -> float:
         return max(self.y1 - self.y0, 1.0)
 
-    @property
+    @cached_property
     def middle(self) -> float:
         return (self.y0 + self.y1) / 2
 
@@ -69,11 +76,20 @@ def page_text(lines: Sequence[Line]) -> str:
         return ""
     rtl = is_rtl("".join(line.text for line in lines))
     words = frozenset(re.findall(r"[\w'’-]+", "\n".join(line.text for line in lines)))
-    return "\n\n".join(_block_text(block, rtl, words) for block in _blocks(in_order(lines, rtl)))
+    blocks = list(_blocks(in_order(lines, rtl)))
+    text = _block_text(blocks[0], rtl, words)
+    for before, block in pairwise(blocks):
+        content = _block_text(block, rtl, words)
+        is_prose = not before[-1].mono and not block[0].mono
+        goes_on = is_prose and _is_cut(text, content)
+        text = joined(text, content, words) if goes_on else f"{text}\n\n{content}"
+    return text
 
 
 def is_rtl(text: str) -> bool:
     """Whether most letters run from right to left."""
+    if not _RTL.search(text):
+        return False
     counts = {True: 0, False: 0}
     for char in text:
         direction = unicodedata.bidirectional(char)
@@ -169,10 +185,9 @@ def _are_columns(lines: Sequence[Line], x: float) -> bool:
         min(max(line.y1 for line in side) for side in sides),
     )
     heights = [max(line.y1 for line in side) - min(line.y0 for line in side) for side in sides]
-    if bottom - top <= 0.3 * min(heights):
+    if bottom - top <= 0.3 * min(heights) or not all(_is_running(side, FILLED) for side in sides):
         return False
-    share = JUSTIFIED if _is_across(lines, x) else FILLED
-    return all(_is_running(side, share) for side in sides)
+    return not _is_across(lines, x) or all(_is_running(side, JUSTIFIED) for side in sides)
 
 
 def _is_across(lines: Sequence[Line], x: float) -> bool:
@@ -256,7 +271,10 @@ def _block_text(lines: Sequence[Line], rtl: bool, words: frozenset[str]) -> str:
         content = _row_text(row, left, mono)
         if not text:
             text = content
-        elif not mono and room <= max(slack, _first_word(row)) and not _BULLET.match(content):
+        elif not mono and (
+            _is_cut(text, content)
+            or (room <= max(slack, _first_word(row)) and not _BULLET.match(content))
+        ):
             text = joined(text, content, words)
         else:
             text = f"{text}\n{content}"
@@ -285,6 +303,11 @@ def _has_cells(row: Sequence[Line]) -> bool:
     return any(after[0] - before[1] > 2 * row[0].height for before, after in pairwise(edges))
 
 
+def _is_cut(text: str, following: str) -> bool:
+    """Whether a break stands inside a word: a letter and a hyphen before it, a small letter after."""
+    return following.lstrip()[:1].islower() and _CUT.search(text[-8:]) is not None
+
+
 def joined(text: str, following: str, words: frozenset[str] = frozenset()) -> str:
     """Two rows of one paragraph as one. `words` are those of the page: they say whether a hyphen
     belongs to the word."""
@@ -303,8 +326,11 @@ def _unhyphenated(text: str, following: str, words: frozenset[str]) -> str:
     second = first[0] if first else ""
     if second.lower() in _AND and text[-1] != "\u00ad":
         return f"{text} {following}"
+    if text[-1] != "\u00ad" and _PATH.search(re.findall(r"\S*$", text[-200:])[0]):
+        return text + following
     head = re.search(r"[\w'’-]*$", text[:-1])
     compound = f"{head[0] if head else ''}-{second}"
-    if text[-1] != "\u00ad" and (not following[0].islower() or compound in words):
+    is_compound = compound.count("-") > 1 or compound in words  # TeX cuts compounds at hyphens only
+    if text[-1] != "\u00ad" and (not following[0].islower() or is_compound):
         return text + following
     return text[:-1] + following

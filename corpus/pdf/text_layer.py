@@ -30,7 +30,7 @@ from corpus.pdf.layout import Line, page_text
 from corpus.pdf.trust import arm_of, is_garbled, text_features
 
 PROVENANCE = f"pdf/pymupdf-{importlib.metadata.version('pymupdf')}"
-_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE
+_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_CLIP  # no text that a path hides
 _EVERYWHERE = pymupdf.INFINITE_RECT()
 _RTL_SCRIPTS = ("R", "AL")
 _VISIBLE = 16 | 32  # a span's char_flags: filled, stroked
@@ -215,11 +215,10 @@ def _text(page: pymupdf.Page) -> tuple[str, float]:
 def _blocks(page: pymupdf.Page, kind: str) -> list[dict[str, Any]]:
     """MuPDF's blocks of lines, without the lines that lie off the page."""
     blocks: list[dict[str, Any]] = page.get_text(kind, clip=_EVERYWHERE, flags=_FLAGS)["blocks"]
-    bottom = _bottom(blocks, page.rect)
+    area = page.rect * page.derotation_matrix  # boxes are those of the page before it is turned
+    bottom = _bottom(blocks, area)
     for block in blocks:
-        block["lines"] = [
-            line for line in block["lines"] if _is_on(line["bbox"], page.rect, bottom)
-        ]
+        block["lines"] = [line for line in block["lines"] if _is_on(line["bbox"], area, bottom)]
     return blocks
 
 
@@ -346,7 +345,8 @@ def _is_uniform(page: pymupdf.Page) -> bool:
 
 def _final(text: str) -> str:
     """In normal form, without the few glyphs that have no character."""
-    return normalise("".join(char for char in text if char in "\n\t" or not is_garbled(char)))
+    garbled = {ord(char): None for char in set(text) - {"\n", "\t"} if is_garbled(char)}
+    return normalise(text.translate(garbled) if garbled else text)
 
 
 def _date(created: str) -> str:

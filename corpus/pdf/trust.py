@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
@@ -53,7 +54,7 @@ def arm_of(features: Mapping[str, float | int | bool | str]) -> Arm:
 def text_features(text: str) -> dict[str, float | int]:
     """The features that the text alone gives."""
     chars = [char for char in text if not char.isspace()]
-    garbled = sum(is_garbled(char) for char in chars)
+    garbled = sum(count for char, count in Counter(chars).items() if is_garbled(char))
     words = (stripped for word in _WORDS.findall(text) if len(stripped := word.strip(_EDGES)) > 1)
     odd = sum(len(word) for word in words if is_odd_word(word)) if len(chars) >= MIN_CHARS else 0
     return {

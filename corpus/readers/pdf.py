@@ -25,7 +25,7 @@ from corpus.readers.fields import failed
 from corpus.readers.files import Damaged, InputFile, open_input, read_whole, with_compression
 from corpus.readers.record import Failed, Page, Record, Skipped
 
-VERSION = 1
+VERSION = 2
 SUFFIXES = with_compression(".pdf")
 MAX_BAD_PAGES = 5  # then the document is given up
 _CHUNK = 32  # pages of one call

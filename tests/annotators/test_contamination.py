@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from annotators.contamination import Config, Index, build_index, step
+
+DOCUMENTS = pa.schema([("id", pa.binary(16)), ("text", pa.large_string())])
 
 QUESTION = "If a train leaves the old town at noon and the next one an hour later which comes first"
 CHINESE = "我们都是好朋友今天天气很好我想去公园散步然后回家吃饭看电视再给妈妈打电话"
@@ -99,6 +104,39 @@ def test_an_empty_index(documents, tmp_path: Path) -> None:
 def test_keys_are_sorted_and_distinct(index_path: str) -> None:
     keys = Index.from_bytes(Path(index_path).read_bytes()).keys
     assert (np.diff(keys.astype(object)) > 0).all()
+
+
+def plain(evaluations: dict[str, list[str]], text: str) -> dict[tuple[str, int], int]:
+    """The definition, for words: how many distinct n-grams of each item a text has."""
+    words = text.lower().split()
+    found = {}
+    for name, items in evaluations.items():
+        for number, item in enumerate(items):
+            own = item.lower().split()
+            size = min(13, len(own))
+            grams = {tuple(own[k : k + size]) for k in range(len(own) - size + 1)}
+            there = {tuple(words[k : k + size]) for k in range(len(words) - size + 1)}
+            if size >= 5 and grams & there:
+                found[name, number] = len(grams & there)
+    return found
+
+
+SENTENCE = st.lists(st.sampled_from(["a", "b", "on", "it", "we"]), min_size=1, max_size=24)
+
+
+@settings(deadline=None)
+@given(st.lists(SENTENCE, max_size=6), st.lists(SENTENCE, min_size=1, max_size=4))
+def test_plain_definition(tmp_path_factory, items, texts) -> None:
+    evaluations = {"x": [" ".join(words) for words in items], "w": ["a b on it we a b on"]}
+    path: Path = tmp_path_factory.mktemp("index") / "index.npz"
+    path.write_bytes(build_index(evaluations).to_bytes())
+    joined = [" ".join(words) for words in texts]
+    table = pa.table({"id": [b"0" * 16] * len(texts), "text": pa.array(joined, pa.large_string())})
+    rows = step(Config(index=str(path)))(table.cast(DOCUMENTS)).to_pylist()
+    for text, row in zip(joined, rows, strict=True):
+        found = {(i["evaluation"], i["item"]): i["ngrams"] for i in row["contamination_items"]}
+        assert found == plain(evaluations, text)
+        assert row["contaminated_by"] == sorted({name for name, _ in found})
 
 
 def test_wrong_settings() -> None:

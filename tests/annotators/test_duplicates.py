@@ -4,7 +4,11 @@ import hashlib
 
 import numpy as np
 import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from annotators import duplicates
 from annotators.duplicates import resolve, star_edges
 
 SCHEMA = {
@@ -89,3 +93,66 @@ def test_components_do_not_mix_and_row_order_does_not_matter():
     straight = resolve(table, 0.5).sort("vertex")
     assert straight["cluster_size"].to_list() == [2, 2, 2, 2]
     assert resolve(table[::-1], 0.5).sort("vertex").equals(straight)
+
+
+def plain_leaders(signatures: list[list[int]], texts: list[str], threshold: float) -> list[int]:
+    """The definition: the first that waits leads, and takes all that agree with it; then the next."""
+    leader = list(range(len(signatures)))
+    waiting = list(range(len(signatures)))
+    while waiting:
+        first, *others = waiting
+        waiting = []
+        for other in others:
+            agreeing = sum(map(int.__eq__, signatures[first], signatures[other]))
+            share = np.float32(agreeing) / np.float32(len(signatures[first]))
+            if texts[first] == texts[other] or share >= np.float32(threshold):
+                leader[other] = first
+            else:
+                waiting.append(other)
+    return leader
+
+
+@given(
+    st.integers(1, 40).flatmap(
+        lambda size: st.lists(
+            st.lists(st.integers(0, 2), min_size=size, max_size=size), min_size=1, max_size=30
+        )
+    ),
+    st.sampled_from([0.3, 0.5, 0.7, 0.75, 0.9, 1.0]),
+    st.integers(1, 30),
+)
+def test_leaders_are_those_of_the_definition(signatures, threshold, different_texts):
+    texts = [str(n % different_texts) for n in range(len(signatures))]
+    got = resolve(members(signatures, texts), threshold).sort("vertex")
+    leaders = plain_leaders(signatures, texts, threshold)
+    assert got["cluster_id"].to_list() == [bytes([n]) for n in leaders]
+
+
+def chain(count: int) -> pl.DataFrame:
+    """Each shares three of four minima with the next, two with the one after that, and so on to none."""
+    one = members([[1, 2, 3, 4]])
+    rows = [np.arange(n, n + 4, dtype=np.uint32) for n in range(count)]
+    turned = [
+        np.roll(row, n).tobytes() for n, row in enumerate(rows)
+    ]  # equal minima in equal places
+    return pl.concat([one] * count).with_columns(
+        vertex=pl.int_range(count),
+        n_tokens=pl.int_range(count, 0, -1, dtype=pl.Int64),
+        id=pl.Series([n.to_bytes(16, "big") for n in range(count)]),
+        content_hash=pl.Series([n.to_bytes(16, "big") for n in range(count)]),
+        signature=pl.Series(turned),
+    )
+
+
+def test_a_long_chain_is_cut_up_to_its_end_and_its_length_is_seen():
+    got = resolve(chain(5_000), 0.75).sort("vertex")
+    assert got["cluster_size"].unique().to_list() == [2]  # 2,500 leaders
+    assert got["component_size"].unique().to_list() == [5_000]
+    assert got["component_id"].unique().to_list() == [bytes(16)]
+
+
+def test_a_component_beyond_all_measure_is_given_up_and_seen(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(duplicates, "MAX_COMPARED", 30)
+    got = resolve(chain(20), 0.75).sort("vertex")
+    assert got["cluster_size"].to_list() == [2] * 4 + [1] * 16  # after 19 + 17 pairs it stops
+    assert got["component_size"].unique().to_list() == [20]

@@ -38,6 +38,8 @@ CLUSTERS = pa.schema(
         pa.field("cluster_id", ID, nullable=False),
         pa.field("size", pa.int32(), nullable=False),
         pa.field("least_similarity", pa.float32(), nullable=False),
+        pa.field("component_id", ID, nullable=False),
+        pa.field("component_size", pa.int32(), nullable=False),
     ]
 )
 
@@ -162,7 +164,12 @@ def assigned(job: Job, item: Item) -> Item:
     clusters = (
         found.filter(pl.col("cluster_size") > 1)
         .group_by("cluster_id")
-        .agg(size=pl.len().cast(pl.Int32), least_similarity=pl.col("similarity").min())
+        .agg(
+            pl.col("component_id", "component_size").first(),
+            size=pl.len().cast(pl.Int32),
+            least_similarity=pl.col("similarity").min(),
+        )
+        .select(CLUSTERS.names)
         .sort("cluster_id")
     )
     name = f"clusters-{item['key']}.parquet"
@@ -344,15 +351,28 @@ def _alarms(context: Context) -> None:
 
 
 def _giants(context: Context) -> dict[str, str]:
+    """Clusters of more than `max_cluster` documents, and chains of so many that verification parted into clusters."""
     limit = context.plan.model.deduplicate.max_cluster
     folder = context.layout.clusters
     found = {}
     for name in folder.parts():
         table = pl.DataFrame(pl.from_arrow(read_part(folder, name)))
-        for row in table.filter(pl.col("size") > limit).iter_rows(named=True):
-            cluster = row["cluster_id"].hex()
-            found[cluster] = (
-                f"cluster {cluster} has {row['size']:,} documents, more than max_cluster = {limit:,}"
+        for cluster, size in (
+            table.filter(pl.col("size") > limit).select("cluster_id", "size").iter_rows()
+        ):
+            found[cluster.hex()] = (
+                f"cluster {cluster.hex()} has {size:,} documents, more than max_cluster = {limit:,}"
+            )
+        chains = table.group_by("component_id", "component_size").agg(
+            pl.len(), pl.col("size").max()
+        )
+        parted = (pl.col("component_size") > limit) & (pl.col("size") <= limit)
+        for chain, size, clusters, largest in (
+            chains.filter(parted).sort("component_id").iter_rows()
+        ):
+            found[chain.hex()] = (
+                f"chain {chain.hex()} links {size:,} documents, more than max_cluster = {limit:,}; verification "
+                f"parts it into {clusters:,} clusters of up to {largest:,}"
             )
     return found
 

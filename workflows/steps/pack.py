@@ -31,7 +31,9 @@ from workflows.steps.context import Context, Part, all_parts, part_groups
 from workflows.steps.select import read_allocation
 
 SEQUENCE_BYTES = 4  # per token in a shard, before compression
-SCATTER_BYTES = 16 << 20  # of compressed text in a scatter task, or one part: small parts go together
+SCATTER_BYTES = (
+    16 << 20
+)  # of compressed text in a scatter task, or one part: small parts go together
 ROWS_AT_ONCE = 4 << 20  # tokens that are built at once
 Int64s: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 

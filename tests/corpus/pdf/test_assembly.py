@@ -36,7 +36,10 @@ def test_rare_lines_stay() -> None:
 
 def test_lines_that_also_stand_inside_stay() -> None:
     """The head of a table comes first on some pages, and in the middle of more."""
-    first = ["Ship Port\n\n{0} Oslo", "One {0}.\n\nTwo {0}.\n\nShip Port\n\n{0} Bergen\n\nFour {0}."]
+    first = [
+        "Ship Port\n\n{0} Oslo",
+        "One {0}.\n\nTwo {0}.\n\nShip Port\n\n{0} Bergen\n\nFour {0}.",
+    ]
     pages = [page.format(name) for name in ("Anna", "Berta", "Clara") for page in first]
     assert without_running_lines(pages) == pages
 

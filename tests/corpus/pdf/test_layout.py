@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,36 @@ def test_cells_are_no_columns() -> None:
     assert find_gutter(cells) is None
 
 
+def test_a_table_that_is_drawn_row_by_row_is_no_columns() -> None:
+    """The same lines in one block for each column are columns: they fill enough of the width for that."""
+    rows = [
+        line(x, 100 + 12 * i, f"{name} cell {i} of the table", block, width=width)
+        for i, width in enumerate([200, 120, 120, 160, 120, 120])
+        for block, (x, name) in enumerate([(50, "left"), (300, "right")])
+    ]
+    assert find_gutter(rows) is not None
+    one_block = [replace(row, block=0) for row in rows]
+    assert find_gutter(one_block) is None
+    assert in_order(one_block) == one_block
+    justified = [replace(row, x1=row.x0 + 200) for row in one_block]
+    assert find_gutter(justified) is not None
+
+
+def test_a_cut_word_joins_rows_and_blocks() -> None:
+    rows = [
+        line(50, 100, "A wide row of this block, as wide as it is", width=400),
+        line(50, 112, "a short row with a har-", width=150),
+        line(50, 124, "bour, and one more row with a sai-", width=200),
+        line(50, 150, "lor", block=1),
+    ]
+    text = f"{rows[0].text} a short row with a harbour, and one more row with a sailor"
+    assert page_text(rows) == text
+    code = [replace(row, mono=True) for row in rows]
+    assert page_text(code).split("\n") == [*(row.text for row in rows[:3]), "", "lor"]
+    sentence = [rows[0], replace(rows[3], text="Lor")]
+    assert page_text(sentence) == f"{rows[0].text}\n\nLor"
+
+
 def test_full_lines_are_joined_and_short_ones_end() -> None:
     block = [
         line(50, 100, "The first row is full and", width=300),
@@ -68,6 +100,11 @@ def test_full_lines_are_joined_and_short_ones_end() -> None:
         ("one", "two", (), "one two"),
         ("港の", "歴史", (), "港の歴史"),
         ("1990-", "1995", (), "1990- 1995"),
+        ("at https://ports.example/har-", "bours/", (), "at https://ports.example/har-bours/"),
+        ("(/usr/share/har-", "bours)", (), "(/usr/share/har-bours)"),
+        ("ports and/or har-", "bours", (), "ports and/or harbours"),
+        ("state-of-the-", "art", (), "state-of-the-art"),
+        ("state-of-the-sa\u00ad", "lor", (), "state-of-the-salor"),
         ("", "x", (), "x"),
     ],
 )

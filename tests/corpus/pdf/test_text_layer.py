@@ -64,6 +64,48 @@ def test_rotated_page() -> None:
     assert text == f"{LEFT}. {RIGHT}."
 
 
+def written(*lines: tuple[float, float, str], rotation: int = 0) -> bytes:
+    """A page of 300 x 200 points with lines of height 14 from (x, baseline)."""
+    document = pymupdf.open()
+    page = document.new_page(width=300, height=200)
+    for x, y, text in lines:
+        page.insert_text((x, y), text, fontsize=10)
+    page.set_rotation(rotation)
+    data: bytes = document.tobytes()
+    return data
+
+
+def test_a_line_over_the_edge_is_read_whole() -> None:
+    ((_, text),) = read(written((20, 50, LEFT), (20, 70, RIGHT), (400, 50, "Off the page")))
+    assert " ".join(text.split()) == f"{LEFT} {RIGHT}"
+
+
+def test_lines_that_run_over_the_lower_edge() -> None:
+    over = [(20, 180, "On it."), (20, 198, "Across."), (20, 216, "Below."), (20, 234, "Last.")]
+    mark = (20, 280, "Printed at noon")
+    ((_, text),) = read(written(*over, mark))
+    assert text.split() == ["On", "it.", "Across.", "Below.", "Last."]
+    ((_, text),) = read(written(over[0], *over[2:]))
+    assert text.split() == ["On", "it."]
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_no_line_of_a_rotated_page_is_off_it(rotation: int) -> None:
+    lines = [(10, 20, "Top"), (250, 20, "Right"), (10, 190, "Bottom"), (250, 190, "Corner")]
+    ((_, text),) = read(written(*lines, rotation=rotation))
+    assert sorted(text.split()) == ["Bottom", "Corner", "Right", "Top"]
+
+
+def test_text_that_a_path_hides_is_not_read() -> None:
+    document = pymupdf.open(stream=written((20, 50, "Seen"), (20, 150, "Hidden")))
+    page = document[0]
+    page.clean_contents()
+    xref = page.get_contents()[0]
+    document.update_stream(xref, b"0 100 300 100 re W n\n" + document.xref_stream(xref))
+    ((_, text),) = read(document.tobytes())
+    assert text == "Seen"
+
+
 def test_blank_and_picture_pages() -> None:
     document = pymupdf.open(stream=pdf([], []))
     pixmap = pymupdf.Pixmap(pymupdf.csGRAY, (0, 0, 40, 40), False)
