@@ -20,7 +20,7 @@ from corpus.readers.fields import failed
 from corpus.readers.files import Damaged, InputFile, open_input, read_whole, with_compression
 from corpus.readers.record import Failed, Record, Skipped
 
-VERSION = 1
+VERSION = 2
 SUFFIXES = with_compression(".html", ".htm", ".xhtml")
 
 

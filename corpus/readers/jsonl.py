@@ -18,7 +18,7 @@ from corpus.readers.fields import FieldOptions, RowReader, row_reader
 from corpus.readers.files import Damaged, InputFile, open_input, with_compression
 from corpus.readers.record import Failed, Record, Skipped
 
-VERSION = 1
+VERSION = 2
 SUFFIXES = with_compression(".jsonl", ".ndjson")
 
 

@@ -17,7 +17,7 @@ from corpus.readers.fields import FieldOptions, RowReader, row_reader
 from corpus.readers.files import InputFile, open_raw
 from corpus.readers.record import Failed, Record, Skipped
 
-VERSION = 1
+VERSION = 2
 SUFFIXES = (".parquet", ".pq")
 _ROWS = 256  # of a batch
 

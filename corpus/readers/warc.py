@@ -26,7 +26,7 @@ from corpus.readers.html import page_record
 from corpus.readers.http import BodyTooLarge, media_type, parse_response
 from corpus.readers.record import Failed, Record, Skipped
 
-VERSION = 1
+VERSION = 2
 SUFFIXES = (
     *with_compression(".warc", ".wet", ".arc"),
     ".bad",

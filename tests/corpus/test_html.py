@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+import trafilatura
 
 from corpus.html import declared_charset, main_text, page_text, xml_text
 from corpus.limits import Guarded, GuardedError, LimitExceeded, Limits, Unreadable
@@ -58,6 +59,21 @@ def test_wrong_declaration_does_not_harm_utf8() -> None:
 )
 def test_declared_charset(head: bytes, expected: str | None) -> None:
     assert declared_charset(b"<html>" * bool(b"xml" not in head) + head) == expected
+
+
+LINKED_DATA = """<script type="application/ld+json">{"@context": "https://schema.org", "@type": "NewsArticle",
+"headline": "Boats in winter", "datePublished": "2020-02-03"}</script>"""
+
+
+@pytest.mark.parametrize("head", ["", LINKED_DATA, LINKED_DATA.replace("{", "[")])
+def test_title_and_date_are_those_of_the_library(head: str) -> None:
+    html = PAGE.replace("<title>", f"{head}<title>").replace("published_time", "other")
+    page = main_text(html.encode(), "https://ferry.example/2019/08/07/story")
+    library = trafilatura.extract_metadata(
+        html, "https://ferry.example/2019/08/07/story", {"max_date": "2035-12-31"}
+    )
+    assert (page.title, page.date) == (library.title, library.date)
+    assert page.date == "2019-08-07"
 
 
 def test_fragments_are_pages() -> None:

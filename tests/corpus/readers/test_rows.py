@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.limits import Limits
-from corpus.readers import READERS, Failed, InputFile, Record, Skipped
+from corpus.readers import READERS, Failed, InputFile, Record, Skipped, jsonl
 
 ROW: dict[str, Any] = {
     "question": "What is 2 + 2?",
@@ -95,7 +95,7 @@ def test_formats(format: str, content: str, expected: str, tmp_path: Path) -> No
     (record,) = read("jsonl", path, format=format, ignore=["info"])
     assert isinstance(record, Record)
     assert record.text == expected
-    assert record.provenance.startswith("jsonl/1+")
+    assert record.provenance.startswith(f"jsonl/{jsonl.VERSION}+")
 
 
 @pytest.mark.parametrize("wrong", [{"format": "pdf"}, {"text": []}, {"metadata": "key"}])
