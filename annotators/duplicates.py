@@ -12,12 +12,14 @@
 | `similarity` | float32 | estimated Jaccard similarity to the canonical document; 1 for itself and for equal text |
 
 The canonical order is source priority, then length in tokens, then id. A member whose signature estimates less than the
-threshold is not believed: the members that fail are clustered among themselves, leader by leader, and stand alone in
-the end. Chains, which Lee et al. 2021 (arXiv 2107.06499) follow, therefore do not pull a family into one cluster.
+threshold is not believed; within four standard errors of the threshold its sketch decides. The members that fail are
+clustered among themselves, leader by leader, and stand alone in the end. Chains, which Lee et al. 2021
+(arXiv 2107.06499) follow, therefore do not pull a family into one cluster.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +27,19 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from annotators.sketches import SIZE
 from corpus.compiled import compiled
 from corpus.document import ID
 
-VERSION = 2
+VERSION = 3
 # Pairs of one component that are compared, about a minute's work; what is left then stands alone. Only a component
 # of 90,000 documents and more can come so far, and `component_size` tells of it.
 MAX_COMPARED = 1 << 32
+DOUBT = (
+    4.0  # standard errors of the signature's estimate around the threshold in which sketches decide
+)
 Int64s = npt.NDArray[np.int64]
+Uint32s = npt.NDArray[np.uint32]
 
 SCHEMA = pa.schema(
     [
@@ -54,6 +61,16 @@ class Stars(NamedTuple):
     capped: int  # rows that a bucket's cap left out
 
 
+class Closeness(NamedTuple):
+    """When a member is believed, as the kernel reads it."""
+
+    threshold: float  # Jaccard similarity
+    least: int  # minima of a signature that are as much
+    doubt: int  # so many more or less, and the sketches decide
+    sketch: int  # their size
+    most: int  # pairs of one component that are compared
+
+
 def star_edges(rows: pl.DataFrame, max_bucket: int) -> Stars:
     """Link every member of a bucket to its first in canonical order.
 
@@ -73,7 +90,8 @@ def star_edges(rows: pl.DataFrame, max_bucket: int) -> Stars:
 def resolve(members: pl.DataFrame, threshold: float) -> pl.DataFrame:
     """Verified clusters of whole components.
 
-    `members`: component, vertex, priority, n_tokens, id, content_hash (binary), signature (binary of uint32).
+    `members`: component, vertex, priority, n_tokens, id, content_hash (binary), signature (binary of uint32), sketch
+    (of `annotators.sketches`; b"" leaves the signature alone to decide).
     Returns vertex, cluster_id, cluster_size, cluster_rank, similarity, one row per member, and of the component before
     verification `component_id` (id of its first member in canonical order) and `component_size`: a chain that
     verification cuts up is seen there.
@@ -83,11 +101,15 @@ def resolve(members: pl.DataFrame, threshold: float) -> pl.DataFrame:
     bounds = np.flatnonzero(np.diff(component, prepend=-1, append=-1))
     signatures = _matrix(ordered["signature"])
     hashes = ordered["content_hash"].rank("dense").to_numpy()
+    sketches, sketch_offsets = _flat(ordered["sketch"])
     leader = np.arange(len(component))
-    agreeing = np.full(len(component), signatures.shape[1])
-    least = _least(signatures.shape[1], threshold)
-    _follow_leaders(bounds, signatures, hashes, least, MAX_COMPARED, leader, agreeing)
-    similarity = (agreeing / signatures.shape[1]).astype(np.float32)
+    similarity = np.ones(len(component), np.float32)
+    size = signatures.shape[1]
+    doubt = math.ceil(DOUBT * math.sqrt(size * threshold * (1 - threshold)))
+    closeness = Closeness(threshold, _least(size, threshold), doubt, SIZE, MAX_COMPARED)
+    _follow_leaders(
+        bounds, signatures, hashes, sketches, sketch_offsets, closeness, leader, similarity
+    )
     return (
         ordered.select("vertex", "id", "component")
         .with_columns(leader=pl.Series(leader), similarity=pl.Series(similarity))
@@ -111,26 +133,35 @@ def _least(size: int, threshold: float) -> int:
 @compiled
 def _follow_leaders(
     bounds: Int64s,
-    signatures: npt.NDArray[np.uint32],
-    hashes: npt.NDArray[np.uint32],
-    least: int,
-    most: int,
+    signatures: Uint32s,
+    hashes: Uint32s,
+    sketches: Uint32s,
+    sketch_offsets: Int64s,
+    closeness: Closeness,
     leader: Int64s,
-    agreeing: Int64s,
+    similarity: npt.NDArray[np.float32],
 ) -> None:
-    """Fill `leader` and `agreeing`, the minima shared with it. `bounds` part components in canonical order."""
+    """Fill `leader` and the `similarity` to it. `bounds` part components in canonical order."""
+    size = signatures.shape[1]
     for number in range(len(bounds) - 1):
         waiting = np.arange(bounds[number], bounds[number + 1])
         count, compared = len(waiting), 0
-        while count > 1 and compared < most:
+        while count > 1 and compared < closeness.most:
             first, left = waiting[0], 0
+            own = sketches[sketch_offsets[first] : sketch_offsets[first + 1]]
             for place in range(1, count):
                 other = waiting[place]
-                shared = signatures.shape[1]
+                shared = size
                 if hashes[other] != hashes[first]:
                     shared = _shared(signatures[first], signatures[other])
-                if shared >= least:
-                    leader[other], agreeing[other] = first, shared
+                found, believed = shared / size, shared >= closeness.least
+                theirs = sketches[sketch_offsets[other] : sketch_offsets[other + 1]]
+                near = shared < size and abs(shared - closeness.least) <= closeness.doubt
+                if near and len(own) and len(theirs):
+                    found = resemblance(own, theirs, closeness.sketch)
+                    believed = found >= closeness.threshold
+                if believed:
+                    leader[other], similarity[other] = first, found
                 else:
                     waiting[left] = other
                     left += 1
@@ -139,7 +170,22 @@ def _follow_leaders(
 
 
 @compiled
-def _shared(one: npt.NDArray[np.uint32], other: npt.NDArray[np.uint32]) -> int:
+def resemblance(one: Uint32s, other: Uint32s, size: int) -> float:
+    """The share of the `size` smallest values of two sorted sketches' union that both have."""
+    i = j = taken = both = 0
+    while taken < size and (i < len(one) or j < len(other)):
+        if j == len(other) or (i < len(one) and one[i] < other[j]):
+            i += 1
+        elif i == len(one) or other[j] < one[i]:
+            j += 1
+        else:
+            i, j, both = i + 1, j + 1, both + 1
+        taken += 1
+    return both / taken if taken else 0.0
+
+
+@compiled
+def _shared(one: Uint32s, other: Uint32s) -> int:
     """How many minima are equal; without a branch, which the compiler makes 8 comparisons at once."""
     shared = np.uint32(0)
     for k in range(len(one)):
@@ -151,3 +197,12 @@ def _matrix(signatures: pl.Series) -> npt.NDArray[np.uint32]:
     values = signatures.to_arrow().cast(pa.large_binary())
     data = b"".join(value.as_py() for value in values)
     return np.frombuffer(data, dtype=np.uint32).reshape(len(values), -1)
+
+
+def _flat(sketches: pl.Series) -> tuple[Uint32s, Int64s]:
+    """`(values, offsets)` of sketches."""
+    values = sketches.to_list()
+    lengths = [len(value) // 4 for value in values]
+    return np.frombuffer(b"".join(values), "<u4"), np.concatenate([[0], np.cumsum(lengths)]).astype(
+        np.int64
+    )

@@ -61,6 +61,7 @@ def members(
             "id": [bytes([n]) for n in range(count)],
             "content_hash": [hashlib.md5(t.encode()).digest() for t in texts],
             "signature": [np.array(s, dtype=np.uint32).tobytes() for s in signatures],
+            "sketch": [b""] * count,
         }
     )
 
@@ -156,3 +157,23 @@ def test_a_component_beyond_all_measure_is_given_up_and_seen(monkeypatch: pytest
     got = resolve(chain(20), 0.75).sort("vertex")
     assert got["cluster_size"].to_list() == [2] * 4 + [1] * 16  # after 19 + 17 pairs it stops
     assert got["component_size"].unique().to_list() == [20]
+
+
+def sketch(*values: int) -> bytes:
+    return np.array(values, dtype="<u4").tobytes()
+
+
+def test_near_the_threshold_the_sketch_decides_and_tells_the_similarity():
+    # the signatures agree in 3 of 4 minima, the estimate is the threshold itself
+    table = members([[1, 2, 3, 4], [1, 2, 3, 5]])
+    alike = table.with_columns(sketch=pl.Series([sketch(1, 2, 3, 4, 5), sketch(1, 2, 3, 4)]))
+    unlike = table.with_columns(sketch=pl.Series([sketch(1, 2, 3), sketch(1, 2, 4)]))
+    assert resolve(alike, 0.75)["cluster_size"].to_list() == [2, 2]
+    assert resolve(alike, 0.75)["similarity"].to_list() == [1, pytest.approx(0.8)]
+    assert resolve(unlike, 0.75)["cluster_size"].to_list() == [1, 1]
+
+
+def test_far_from_the_threshold_the_signature_decides():
+    rows = [list(range(400)), [*range(396), 1000, 1001, 1002, 1003]]
+    table = members(rows).with_columns(sketch=pl.Series([sketch(1), sketch(2)]))
+    assert resolve(table, 0.75)["cluster_size"].to_list() == [2, 2]

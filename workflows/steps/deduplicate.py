@@ -3,7 +3,7 @@
     pairs     parts    -> (key, vertex, …) by key: each band, and the content hash, is a bucket key
     edges     keys     -> star edges inside each bucket
     labels    edges    -> connected components (one node; see `corpus.components` for what it holds)
-    members   parts    -> (component, signature, …) by component, for documents that have a label
+    members   parts    -> (component, signature, sketch, …) by component, for documents that have a label
     assigned  members  -> verified clusters by part group, and the table of clusters
     sidecar   parts    -> `annotations/duplicates`, part-aligned
 
@@ -21,6 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from annotators.duplicates import SCHEMA, resolve, star_edges
+from annotators.sketches import sketches
 from corpus.components import components
 from corpus.document import ID
 from corpus.errors import AlarmError
@@ -31,7 +32,7 @@ from workflows.layout import Sidecar
 from workflows.steps.context import Context, Part, all_parts, part_groups
 
 PAIRS_PER_PARTITION = 20_000_000
-MEMBERS_PER_PARTITION = 1_000_000
+MEMBERS_PER_PARTITION = 250_000  # with a signature and a sketch each, at most 4.5 kB
 ALARM_DOCUMENTS = 100  # a source smaller than this raises no alarm on its loss
 CLUSTERS = pa.schema(
     [
@@ -50,11 +51,13 @@ class Job:
 
     root: Folder
     groups: tuple[tuple[Part, ...], ...]
+    documents: Mapping[str, Folder]
     tokens: Mapping[str, Folder]
     hashes: Mapping[str, Folder]
     signatures: Mapping[str, Folder]
     sidecars: Mapping[str, Folder]
     priorities: Mapping[str, int]
+    ngram: int
     bands: int
     threshold: float
     max_bucket: int
@@ -212,11 +215,13 @@ def _job(context: Context) -> Job:
     return Job(
         root=layout.clusters,
         groups=tuple(tuple(group) for group in part_groups(parts)),
+        documents=layout.documents,
         tokens=layout.tokens,
         hashes=_folders(layout.sidecars, "content_hash"),
         signatures=_folders(layout.sidecars, "minhash"),
         sidecars=layout.duplicates,
         priorities={source.name: source.priority for source in model.sources},
+        ngram=model.deduplicate.ngram,
         bands=model.deduplicate.bands,
         threshold=model.deduplicate.threshold,
         max_bucket=model.deduplicate.max_bucket,
@@ -271,8 +276,11 @@ def _members_of(job: Job, part: Part, labels: pl.DataFrame) -> pl.DataFrame:
         0  # texts without words, which only equal text links
     )
     data = pl.Series("signature", [row.tobytes() for row in matrix], dtype=pl.Binary)
+    texts = read_part(job.documents[part.source], part.name, ["id", "text"])
+    same_ids(texts, signatures, f"{job.signatures[part.source].path}/{part.name}")
+    sketch = pl.Series("sketch", sketches(texts.take(rows), job.ngram), dtype=pl.Binary)
     documents = _documents_of(job, part)
-    return labels.with_columns(data).join(documents, on="vertex", maintain_order="left")
+    return labels.with_columns(data, sketch).join(documents, on="vertex", maintain_order="left")
 
 
 def _sidecar_of(ids: pl.DataFrame, found: pl.DataFrame | None, part: Part) -> pa.Table:
