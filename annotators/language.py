@@ -20,22 +20,24 @@ https://fasttext.cc/docs/en/language-identification.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import fasttext_pybind  # type: ignore[import-not-found]
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from annotators.annotator import file_hash, sidecar, sidecar_schema
+from annotators.fasttext_model import Classifier
+from corpus.compiled import compiled
 from corpus.languages import UNMARKED_SCRIPTS, lid176_candidates
-from corpus.scripts import SCRIPTS, dominant, resolve, script_counts
-from corpus.texts import Bytes, Offsets, text_bytes
+from corpus.scripts import SCRIPTS, Counts, dominant, resolve, script_counts
+from corpus.texts import Bytes, Offsets, batches, text_bytes
 
-VERSION = 1
+VERSION = 2
 SCHEMA = sidecar_schema(
     pa.field("language", pa.string()),
     pa.field("language_score", pa.float32()),
@@ -44,12 +46,13 @@ SCHEMA = sidecar_schema(
 )
 
 MODEL = "lid.176.ftz"
-LABEL_PREFIX = "__label__"
+
+Places = npt.NDArray[np.int32]
 
 # A label's script must be this share of the letters: Chinese among Latin names is still Chinese.
 SCRIPT_SHARE = 0.2
 
-_BLANKS = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
+_BLANK = 0x20  # written for every byte below it, so that the whole sample is one line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ def model_path() -> Path:
 
 
 def assets(config: Config) -> Mapping[str, str]:
-    return {MODEL: file_hash(model_path()), "fasttext-wheel": metadata.version("fasttext-wheel")}
+    return {MODEL: file_hash(model_path())}
 
 
 class Step:
@@ -86,56 +89,89 @@ class Step:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._model = fasttext_pybind.fasttext()
-        self._model.loadModel(str(model_path()))
+        self._model = Classifier(model_path())
 
     def __call__(self, documents: pa.Table) -> pa.Table:
         data, offsets = text_bytes(documents)
         counts = resolve(script_counts(data, offsets))
-        scripts = dominant(counts)
-        guesses = [
-            self._guess(sample) if script else (None, None)
-            for sample, script in zip(self._samples(data, offsets), scripts, strict=True)
-        ]
+        scripts = pa.array(dominant(counts), pa.string())
+        places, scores = self._guesses(data, offsets)
+        judged = scripts.is_valid().to_numpy(zero_copy_only=False) & (places >= 0)
+        places = np.where(judged, places, -1)
         columns = {
-            "language": [
-                _label(code, row) for (code, _), row in zip(guesses, counts.tolist(), strict=True)
-            ],
-            "language_score": [score for _, score in guesses],
-            "language_raw": [code for code, _ in guesses],
+            "language": _labels(places, self._model.labels, counts),
+            "language_score": pa.array(np.minimum(scores, 1), mask=~judged),
+            "language_raw": _names(places, self._model.labels),
             "script": scripts,
         }
         return sidecar(documents, SCHEMA, columns)
 
-    def _guess(self, sample: bytes) -> tuple[str | None, float | None]:
-        text = sample.translate(_BLANKS).decode("utf-8", "replace")
-        found = self._model.predict(text + "\n", 1, 0.0, "replace")
-        if not found:
-            return None, None
-        score, label = found[0]
-        return label.removeprefix(LABEL_PREFIX), min(score, 1.0)
-
-    def _samples(self, data: Bytes, offsets: Offsets) -> Iterator[bytes]:
-        """Each text, or its windows joined by spaces."""
-        size, most = self.config.window_bytes, self.config.windows * self.config.window_bytes
-        for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
-            if end - start <= most:
-                yield data[start:end].tobytes()
-                continue
-            gap = (end - start - size) / max(self.config.windows - 1, 1)
-            places = [start + int(k * gap) for k in range(self.config.windows)]
-            yield b" ".join(_window(data, place, place + size) for place in places)
+    def _guesses(self, data: Bytes, offsets: Offsets) -> tuple[Places, npt.NDArray[np.float32]]:
+        """For each text a place in the model's labels, or -1, and its probability."""
+        found = [
+            self._model.predict(*samples(data, offsets[lo : hi + 1], self.config))
+            for lo, hi in batches(offsets)
+        ]
+        none = (np.zeros(0, np.int32), np.zeros(0, np.float32))
+        places, scores = zip(none, *found, strict=True)
+        return np.concatenate(places), np.concatenate(scores)
 
 
 def step(config: Config) -> Step:
     return Step(config)
 
 
-def _window(data: Bytes, start: int, end: int) -> bytes:
-    """The whole characters between two offsets."""
-    window = data[start:end]
-    first = np.flatnonzero((window & 0xC0) != 0x80)
-    return window[first[0] : first[-1]].tobytes() if len(first) > 1 else b""
+def samples(data: Bytes, offsets: Offsets, config: Config) -> tuple[Bytes, Offsets]:
+    """Each text, or its windows joined by spaces, as one line; laid out as the texts are."""
+    most = config.windows * (config.window_bytes + 1)
+    found = np.empty(int(np.minimum(np.diff(offsets), most).sum()), np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    _sample(data, offsets, config.windows, config.window_bytes, found, ends)
+    return found, ends
+
+
+@compiled
+def _sample(
+    data: Bytes, offsets: Offsets, windows: int, size: int, found: Bytes, ends: Offsets
+) -> None:
+    at = 0
+    for text in range(len(offsets) - 1):
+        start, end = offsets[text], offsets[text + 1]
+        if end - start <= windows * size:
+            at = _copy(data, start, end, found, at)
+        else:
+            gap = (end - start - size) / max(windows - 1, 1)
+            for k in range(windows):
+                if k:
+                    found[at] = _BLANK
+                    at += 1
+                place = start + int(k * gap)
+                first, last = _whole_characters(data, place, place + size)
+                at = _copy(data, first, last, found, at)
+        ends[text + 1] = at
+
+
+@compiled
+def _whole_characters(data: Bytes, start: int, end: int) -> tuple[int, int]:
+    """From the first character that starts between two offsets to the last that does."""
+    while start < end and data[start] & 0xC0 == 0x80:
+        start += 1
+    end -= 1
+    while end > start and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return start, max(start, end)
+
+
+@compiled
+def _copy(data: Bytes, start: int, end: int, found: Bytes, at: int) -> int:
+    for i in range(start, end):
+        found[at + i - start] = max(data[i], _BLANK)
+    return int(at + end - start)
+
+
+def _names(places: Places, names: Sequence[str]) -> pa.Array:
+    """The names at these places, null where the place is -1."""
+    return pa.array(names, pa.string()).take(pa.array(places, mask=places < 0))
 
 
 @cache
@@ -148,11 +184,20 @@ def _candidates(code: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple((label, tuple(map(SCRIPTS.index, found))) for label, found in names.items())
 
 
-def _label(code: str | None, counts: list[int]) -> str | None:
-    """The label that the model's code means in a text with these counts of SCRIPTS."""
-    best, label = max(1, SCRIPT_SHARE * sum(counts)), None
-    for candidate, scripts in _candidates(code or ""):
-        found = sum(counts[script] for script in scripts)
-        if found >= best and (label is None or found > best):
-            best, label = found, candidate
-    return label
+def _labels(places: Places, codes: Sequence[str], counts: Counts) -> pa.Array:
+    """The labels that these codes (-1: none) mean in texts with these counts of SCRIPTS: of a
+    code's labels the one whose scripts are the most frequent, if they are frequent enough.
+    """
+    least = np.maximum(1, SCRIPT_SHARE * counts.sum(axis=1))
+    names: list[str] = []
+    found = np.full(len(places), -1, np.int32)
+    for place in np.unique(places[places >= 0]).tolist():
+        candidates = _candidates(codes[place])
+        if not candidates:
+            continue
+        rows = np.flatnonzero(places == place)
+        letters = np.stack([counts[rows][:, scripts].sum(axis=1) for _, scripts in candidates])
+        enough = letters.max(axis=0) >= least[rows]
+        found[rows[enough]] = len(names) + letters.argmax(axis=0)[enough]
+        names += [label for label, _ in candidates]
+    return _names(found, names)

@@ -32,7 +32,7 @@ from corpus.hashes import Hashes, n_gram_hashes, word_hashes
 from corpus.segment import WORD, Words, words
 from corpus.texts import Bytes, Offsets, text_bytes
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

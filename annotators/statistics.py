@@ -58,7 +58,7 @@ from corpus.languages import LANGUAGES, stop_words
 from corpus.segment import ALPHA, VISIBLE, Words, words
 from corpus.texts import Bytes, Offsets, batches, text_bytes
 
-VERSION = 1
+VERSION = 2
 
 Columns: TypeAlias = dict[str, Any]
 

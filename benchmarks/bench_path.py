@@ -4,8 +4,9 @@
 
 Text: `benchmarks/compose_text.py`, composed first where it is missing. Reading the raw files is a run of its own and
 does not count; the measured run annotates (language, statistics, content hash, MinHash, contamination against three
-evaluations of `DATA`, source code, tokens), deduplicates, splits, selects for three stages and packs. Its seconds are of the whole command, Ray's start among them.
-The reference is the goal: 3 MB (10^6 bytes of UTF-8) per second and core, 6 GB of memory.
+evaluations of `DATA`, source code, tokens), deduplicates, splits, selects for three stages and packs. Its seconds are
+of the whole command, Ray's start among them. The reference is the goal: 3 MB (10^6 bytes of UTF-8) per second and
+core, 6 GB of memory.
 """
 
 from __future__ import annotations

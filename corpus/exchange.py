@@ -1,10 +1,10 @@
 """A two-pass exchange through the lake: many writers, many readers, no shuffle service.
 
 A map task writes one file: eight bytes, then the rows of each partition as an Arrow IPC stream, and behind these where
-each begins, as `count + 1` little-endian 64-bit offsets (never 0, so that lost blocks are seen). A reduce task fetches its two offsets and then its
-own bytes from the files of all map tasks, many at a time where the store can. The rows of a partition arrive in the
-order of the files, whatever order these were written in, so that what follows is deterministic and both passes resume
-like any other step.
+each begins, as `count + 1` little-endian 64-bit offsets (never 0, so that lost blocks are seen). A reduce task fetches
+its two offsets and then its own bytes from the files of all map tasks, many at a time where the store can. The rows of
+a partition arrive in the order of the files, whatever order these were written in, so that what follows is
+deterministic and both passes resume like any other step.
 
 Cost: one write and one read of the data, and 2 x maps x partitions small reads, with nothing held or listed beyond one
 partition. Exchange files are not Parquet: a file of a thousand row groups has a footer that every reader would parse.

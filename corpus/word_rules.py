@@ -49,10 +49,11 @@ class Lookup(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Special chunks, where each is cut, and units."""
+    """Special chunks, where each is cut, of how many tokens it were else, and units."""
 
     special: Lookup
     cuts: npt.NDArray[np.int8]
+    pieces: npt.NDArray[np.int8]
     units: Lookup
 
 
@@ -60,13 +61,22 @@ class Tables(NamedTuple):
 def tables() -> Tables:
     """What the kernels look up."""
     special, units = _lookup(8192), _lookup(512)
-    cuts = np.zeros((8192, 3), np.int8)
-    for chunk, parts in special_chunks().items():
-        ends = np.cumsum([len(part.encode()) for part in parts])[:-1]
-        cuts[_insert(special, chunk), : len(ends)] = ends
+    cuts, pieces = np.zeros((8192, 3), np.int8), np.zeros(8192, np.int8)
     for unit in UNITS:
         _insert(units, unit)
-    return Tables(special, cuts, units)
+    plain = Tables(_lookup(8192), cuts, pieces, units)
+    for chunk, parts in special_chunks().items():
+        ends = np.cumsum([len(part.encode()) for part in parts])[:-1]
+        slot = _insert(special, chunk)
+        cuts[slot, : len(ends)] = ends
+        pieces[slot] = _count(chunk, plain)
+    return Tables(special, cuts, pieces, units)
+
+
+def _count(chunk: str, tables: Tables) -> int:
+    data = np.frombuffer(chunk.encode(), np.uint8)
+    offsets = np.array([0, len(data)])
+    return len(find_tokens(data, ch.flags(data), offsets, tables)[1])
 
 
 def _lookup(size: int) -> Lookup:
@@ -460,8 +470,8 @@ def _merge(
     n: int,
     tables: Tables,
 ) -> int:
-    """Neighbours that together are a special chunk become its parts, the longest first from the
-    left.
+    """Neighbours that are what a special chunk would be without its entry become its parts, the
+    longest first from the left: `i`, `d`, `.` of `id.` become `i`, `d.`, since `d.` is special.
     """
     i, out = first, first
     while i < n:
@@ -470,9 +480,10 @@ def _merge(
         j = i + 1
         while j < n and ends[j] - start <= longest:
             found = _find(tables.special, data, start, ends[j])
+            fits = found >= 0 and tables.pieces[found] == j - i + 1
             if (
-                found >= 0 and (tables.cuts[found] > 0).sum() <= j - i
-            ):  # never more parts than tokens
+                fits and (tables.cuts[found] > 0).sum() <= j - i
+            ):  # in place: no more parts than tokens
                 slot, last = found, j
             j += 1
         i = last + 1

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import pairwise
 
-from annotators.language import Config, step
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotators.language import Config, samples, step
+from corpus.texts import text_bytes
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +62,48 @@ def test_a_long_document_is_judged_all_over(judge) -> None:
 def test_windows_do_not_split_characters(judge) -> None:
     [row] = judge("ภาษาไทยเป็นภาษาที่ใช้ในประเทศไทย" * 500)
     assert (row["language"], row["script"]) == ("tha_Thai", "Thai")
+
+
+def sampled(text: str, config: Config) -> bytes:
+    """The definition: windows at even distances, without the characters that they cut."""
+    data, size = text.encode(), config.window_bytes
+    if len(data) <= config.windows * size:
+        return line(data)
+    gap, windows = (len(data) - size) / max(config.windows - 1, 1), []
+    for k in range(config.windows):
+        window = np.frombuffer(data[int(k * gap) : int(k * gap) + size], np.uint8)
+        first = np.flatnonzero((window & 0xC0) != 0x80)
+        windows.append(window[first[0] : first[-1]].tobytes())
+    return line(b" ".join(windows))
+
+
+def line(data: bytes) -> bytes:
+    return data.translate(bytes.maketrans(bytes(range(0x20)), b" " * 0x20))
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aé中😀\0\n\t "), max_size=30), min_size=1, max_size=5),
+    st.integers(1, 40),
+    st.builds(Config, windows=st.integers(1, 5), window_bytes=st.integers(64, 80)),
+)
+def test_samples(documents, texts: list[str], times: int, config: Config) -> None:
+    texts = [text * times for text in texts]
+    found, ends = samples(*text_bytes(documents(texts)), config)
+    cut = [found[a:b].tobytes() for a, b in pairwise(ends)]
+    assert cut == [sampled(text, config) for text in texts]
+
+
+def test_a_slice_is_judged_as_the_whole(documents) -> None:
+    texts = [
+        "Ceci est une phrase.",
+        "",
+        "Dies ist ein Satz in deutscher Sprache.",
+        "12",
+        "Это так.",
+    ]
+    table, annotate = documents(texts), step(Config())
+    assert annotate(table.slice(2, 2)).to_pylist() == annotate(table).to_pylist()[2:4]
+    assert annotate(table.slice(0, 0)).num_rows == 0
 
 
 @pytest.mark.parametrize("wrong", [{"windows": 0}, {"window_bytes": 10}])

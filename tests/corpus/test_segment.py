@@ -115,6 +115,17 @@ def test_english_is_cut_as_spacy_cuts_it(text: str) -> None:
     assert tokens(text) == _spacy(text)
 
 
+@pytest.mark.parametrize("form", ["{}.", '"{}."', "({})", "x {},"])
+def test_special_chunks_among_marks_are_cut_as_spacy_cuts_them(form: str) -> None:
+    pytest.importorskip("spacy")
+    wrong = {
+        form.format(chunk)
+        for chunk in special()
+        if tokens(form.format(chunk)) != _spacy(form.format(chunk))
+    }
+    assert wrong == set()
+
+
 def _spacy(text: str) -> list[str]:
     tokenizers = pytest.importorskip("datatrove.utils.word_tokenizers")
     pytest.importorskip("spacy")
