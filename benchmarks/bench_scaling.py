@@ -24,6 +24,7 @@ PARTS = [int(number) for number in os.environ.get("PARTS", "100,1000,5000").spli
 DOCUMENTS_PER_PART = 8
 DOCUMENT_BYTES = 2048
 VOCABULARY = 20_000
+SELDOM = 10.0  # seconds between looks at memory, which would take time from the second worker
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def _from_documents(documents: Path, cores: int, options: list[str]) -> Watched:
     lake = LAKES / f"scaling-{cores}"
     shutil.rmtree(lake, ignore_errors=True)
     shutil.copytree(documents, lake)
-    seen = watched(["run", PLAN, "--lake", str(lake), "--num-cpus", str(cores), *options])
+    seen = watched(["run", PLAN, "--lake", str(lake), "--num-cpus", str(cores), *options], SELDOM)
     shutil.rmtree(lake)
     print(f"{cores} cores: {seen.seconds:.1f} s")
     return seen
@@ -92,7 +93,9 @@ def _with_parts(parts: int) -> Watched:
     text.parent.mkdir(parents=True, exist_ok=True)
     _write(text, parts * DOCUMENTS_PER_PART)
     os.environ["TEXT"] = str(text.absolute())
-    seen = watched(["run", "benchmarks/parts.yaml", "--lake", str(lake), "--num-cpus", "2"])
+    seen = watched(
+        ["run", "benchmarks/parts.yaml", "--lake", str(lake), "--num-cpus", "2"], SELDOM / 5
+    )
     found = len(list(lake.glob("documents/*/part-*.parquet")))
     print(f"{found:,} parts: {seen.seconds:.1f} s, driver {seen.peak_of['driver'] / 1e6:.0f} MB")
     for step, seconds in seen.steps.items():

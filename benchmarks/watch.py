@@ -1,7 +1,7 @@
 """Run `tokenmill` as a user would and watch it: seconds per step, and the memory of all its processes.
 
 Memory is the proportional set size (PSS: pages shared by n processes count 1/n each; Linux, `smaps_rollup`), summed
-over the command and all its descendants, Ray's own among them, twice a second; the page cache does not count.
+over the command and all its descendants, Ray's own among them, once a second; the page cache does not count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 
 import psutil
 
-SECONDS_BETWEEN_SAMPLES = 0.5
 _STEP = re.compile(r"(?P<step>\w[\w ]*?) {2,}(?P<done>[\d,]+)/(?P<total>[\d,]+) parts.*\d s$")
 
 
@@ -32,15 +31,18 @@ class Watched:
     cpu: float = 0.0  # CPU seconds of all processes, as far as they were seen
 
 
-def watched(words: Sequence[str]) -> Watched:
-    """Run `tokenmill WORDS` to its end. SystemExit with its last lines if it fails."""
+def watched(words: Sequence[str], every: float = 1.0) -> Watched:
+    """Run `tokenmill WORDS` to its end, with a look at its memory `every` so many seconds.
+
+    SystemExit with its last lines if it fails. A look takes a twentieth of a second.
+    """
     command = [sys.executable, "-m", "workflows", *words]
     started = last = time.monotonic()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     seen, stop = Watched(), threading.Event()
-    sampler = threading.Thread(target=_sample, args=(process.pid, seen, stop))
+    sampler = threading.Thread(target=_sample, args=(process.pid, seen, stop, every))
     sampler.start()
     assert process.stderr is not None
     lines = []
@@ -59,9 +61,9 @@ def watched(words: Sequence[str]) -> Watched:
     return seen
 
 
-def _sample(pid: int, seen: Watched, stop: threading.Event) -> None:
+def _sample(pid: int, seen: Watched, stop: threading.Event, every: float) -> None:
     cpu: dict[tuple[int, float], float] = defaultdict(float)
-    while not stop.wait(SECONDS_BETWEEN_SAMPLES):
+    while not stop.wait(every):
         sizes: dict[str, int] = defaultdict(int)
         total = 0
         for process in _family(pid):

@@ -41,7 +41,9 @@ class Bar:
         now = time.monotonic()
         if self.live is not None:
             self.live.update(Text(self.line()))
-        elif now - max(self._said, self.started) >= SECONDS_BETWEEN_LINES:
+        elif (
+            self.done < self.total and now - max(self._said, self.started) >= SECONDS_BETWEEN_LINES
+        ):
             self._said = now
             log.info("%s", self.line())
 

@@ -16,8 +16,7 @@ from corpus.errors import AlarmError
 from workflows.engine import Engine
 from workflows.plan import load_plan
 from workflows.run import run
-from workflows.steps import deduplicate
-from workflows.steps.context import part_groups
+from workflows.steps import context, deduplicate
 
 WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in "bdklmnrst"]
 PLAN = """\
@@ -109,7 +108,7 @@ def test_clusters_are_the_same_for_1_7_and_64_parts(tmp_path, monkeypatch):
     expected = clusters(one)
     assert expected.filter(pl.col("cluster_size") > 1).height > 100
     # small groups and partitions, so that the exchanges have many of both
-    monkeypatch.setattr(deduplicate, "part_groups", lambda parts: part_groups(parts, rows=40))
+    monkeypatch.setattr(context, "GROUP_ROWS", (40, 40))
     monkeypatch.setattr(deduplicate, "PAIRS_PER_PARTITION", 700)
     monkeypatch.setattr(deduplicate, "MEMBERS_PER_PARTITION", 60)
     counts = [parts_of(one)]

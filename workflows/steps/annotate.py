@@ -129,7 +129,7 @@ def _build_index(context: Context) -> None:
     folder = context.layout.index
     if folder is None or folder.is_complete:
         return
-    evaluations = {e.name: _items(e) for e in context.plan.model.evaluations}
+    evaluations = {e.name: items_of(e) for e in context.plan.model.evaluations}
     data = contamination.build_index(evaluations).to_bytes()
     storage.put(folder.file_uri("index.npz"), data)
     counts = {"items": sum(len(items) for items in evaluations.values())}
@@ -139,7 +139,7 @@ def _build_index(context: Context) -> None:
     context.finish(folder)
 
 
-def _items(evaluation: Evaluation) -> list[str]:
+def items_of(evaluation: Evaluation) -> list[str]:
     """The texts of an evaluation's items. PlanError for a line that cannot be read: nothing may be left out here."""
     file = InputFile(path=evaluation.path, uri=evaluation.path, size=0)
     options = JsonlOptions(text=tuple(evaluation.fields))

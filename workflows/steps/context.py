@@ -11,6 +11,9 @@ from workflows.engine import Engine, Item
 from workflows.layout import Layout
 from workflows.plan import Plan
 
+GROUPS = 64
+GROUP_ROWS = (1 << 14, 1_000_000)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -100,10 +103,12 @@ def all_parts(layout: Layout) -> list[Part]:
     return [Part(number, *part) for number, part in enumerate(found)]
 
 
-def part_groups(
-    parts: list[Part], *, rows: int = 1_000_000, bytes_: int = 1 << 62
-) -> list[list[Part]]:
-    """Neighbouring parts, as many as have about so many rows or bytes: the unit of the global steps."""
+def part_groups(parts: list[Part], *, bytes_: int = 1 << 62) -> list[list[Part]]:
+    """Neighbouring parts, the unit of the global steps: some 64 groups, of 16,384 to 1,000,000 rows, at most `bytes_`.
+
+    Groups are cut by the documents alone, never by the number of workers.
+    """
+    rows = min(max(sum(part.rows for part in parts) // GROUPS, GROUP_ROWS[0]), GROUP_ROWS[1])
     groups: list[list[Part]] = []
     full = True
     for part in parts:

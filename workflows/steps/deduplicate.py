@@ -225,9 +225,14 @@ def _job(context: Context) -> Job:
         bands=model.deduplicate.bands,
         threshold=model.deduplicate.threshold,
         max_bucket=model.deduplicate.max_bucket,
-        pair_partitions=max(1, -(-total * keys // PAIRS_PER_PARTITION)),
-        member_partitions=max(1, -(-total // MEMBERS_PER_PARTITION)),
+        pair_partitions=_partitions(total * keys, PAIRS_PER_PARTITION),
+        member_partitions=_partitions(total, MEMBERS_PER_PARTITION),
     )
+
+
+def _partitions(rows: int, most: int) -> int:
+    """Partitions of at most `most` rows; a small table still has some 16, so that cores share it."""
+    return max(1, -(-rows // most), min(16, -(-32 * rows // most)))
 
 
 def _folders(sidecars: Mapping[str, list[Sidecar]], annotator: str) -> dict[str, Folder]:
