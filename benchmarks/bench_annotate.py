@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 
 from annotators import ANNOTATORS, contamination
-from benchmarks.bench_path import PLAN, composed
+from benchmarks.bench_path import PLAN, name_inputs
 from benchmarks.results import Figure, report
 from corpus.document import DOCUMENTS, document_id
 from corpus.lake import Folder, write_part
@@ -40,7 +40,7 @@ PIECES = ("language", "statistics", "content_hash", "minhash", "source_code")
 
 def main() -> None:
     pa.set_cpu_count(1)
-    os.environ["TEXT"] = str(composed(1).absolute())
+    name_inputs(1)
     with tempfile.TemporaryDirectory() as scratch:
         steps = _steps(Path(scratch))
         tables = _documents(Path(os.environ["TEXT"]))

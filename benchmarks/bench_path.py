@@ -55,7 +55,7 @@ def main() -> None:
 
 def measured(size: int, cores: int, lake: Path | None = None) -> tuple[Path, Watched, int]:
     """Run the path on so many gigabytes: the lake, what was seen, bytes of text."""
-    os.environ["TEXT"] = str(composed(size).absolute())
+    name_inputs(size)
     lake = lake or LAKES / f"path-{size}"
     shutil.rmtree(lake, ignore_errors=True)
     common = ["run", PLAN, "--lake", str(lake), "--num-cpus", str(cores), "--scale", f"{size}e-5"]
@@ -63,6 +63,12 @@ def measured(size: int, cores: int, lake: Path | None = None) -> tuple[Path, Wat
     text_bytes = text_bytes_of(lake)
     print(f"{size} GB: read in {reading.seconds:.1f} s, {text_bytes / 1e6:,.1f} MB of text")
     return lake, watched(common), text_bytes
+
+
+def name_inputs(size: int) -> None:
+    """Set `TEXT` and `DATA` for the plan, absolute: its own relative paths count from its folder."""
+    os.environ["TEXT"] = str(composed(size).absolute())
+    os.environ["DATA"] = str(Path(os.environ.get("DATA", "../shared/data")).absolute())
 
 
 def composed(size: int) -> Path:

@@ -15,7 +15,7 @@ import random
 import shutil
 from pathlib import Path
 
-from benchmarks.bench_path import LAKES, PLAN, composed, text_bytes_of
+from benchmarks.bench_path import LAKES, PLAN, name_inputs, text_bytes_of
 from benchmarks.results import Figure, report
 from benchmarks.watch import Watched, watched
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 def workers() -> list[Figure]:
     """The speed of two workers over that of one."""
-    os.environ["TEXT"] = str(composed(SIZE).absolute())
+    name_inputs(SIZE)
     documents = LAKES / "scaling-documents"
     shutil.rmtree(documents, ignore_errors=True)
     options = ["--scale", f"{SIZE}e-5"]

@@ -63,13 +63,15 @@ def run(context: Context) -> None:
     }
     if not missing:
         return
-    items = []
+    sized: list[tuple[int, Item]] = []
     for source, job in jobs.items():
-        for part in job.documents.parts() if any(s == source for s, _ in missing) else []:
-            key = part.removesuffix(".parquet")
+        for file in job.documents.files() if any(s == source for s, _ in missing) else []:
+            key = file.name.removesuffix(".parquet")
             todo = [name for (s, name), done in missing.items() if s == source and key not in done]
-            if todo:
-                items.append({"key": key, "source": source, "part": part, "sidecars": todo})
+            item = {"key": key, "source": source, "part": file.name, "sidecars": todo}
+            sized += [(file.bytes, item)] if todo else []
+    # the largest first, so that no core waits long for the last one
+    items = [item for _, item in sorted(sized, key=lambda one: -one[0])]
     context.engine.map("annotate", partial(annotate_part, jobs), items)
     for source, name in missing:
         context.finish(jobs[source].sidecars[name].folder)
