@@ -110,11 +110,11 @@ def part_groups(parts: list[Part], *, bytes_: int = 1 << 62) -> list[list[Part]]
     """
     rows = min(max(sum(part.rows for part in parts) // GROUPS, GROUP_ROWS[0]), GROUP_ROWS[1])
     groups: list[list[Part]] = []
-    full = True
+    held, size = rows, 0
     for part in parts:
-        if full:
+        if held >= rows or size >= bytes_:
             groups.append([])
+            held = size = 0
         groups[-1].append(part)
-        of = groups[-1]
-        full = sum(p.rows for p in of) >= rows or sum(p.bytes for p in of) >= bytes_
+        held, size = held + part.rows, size + part.bytes
     return groups
