@@ -119,6 +119,14 @@ def test_a_column_keeps_its_rows(tokenizer):
     assert tokenizer.encode_column(column).to_pylist() == [[9707], [], [14615]]
 
 
+def test_a_column_is_composed_as_a_text_is(tokenizer):
+    texts = ["plain", "e\u0301", "Ça é", "क़", "한글", "\u212b"]
+    column = pa.chunked_array([pa.array(texts, pa.large_string())])
+    assert tokenizer.encode_column(column).to_pylist() == [
+        tokenizer.encode(t).tolist() for t in texts
+    ]
+
+
 def test_paragraph_ends_are_tokens_that_end_in_a_blank_line(tokenizer):
     ends = tokenizer.paragraph_ends
     assert ends[tokenizer.encode("a.\n\n")[-1]]
