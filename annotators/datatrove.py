@@ -21,14 +21,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datatrove.pipeline.filters as library
 import pyarrow as pa
-from datatrove.data import Document
-from datatrove.pipeline.filters.base_filter import BaseFilter, get_filter_result
 
 from annotators.annotator import sidecar, sidecar_schema
+
+if TYPE_CHECKING:
+    from datatrove.pipeline.filters.base_filter import BaseFilter
 
 VERSION = 1
 SCHEMA = sidecar_schema(pa.field("keep", pa.bool_()), pa.field("reason", pa.string()))
@@ -50,6 +50,9 @@ TEXT_ERRORS = (
 
 def filters() -> dict[str, type[BaseFilter]]:
     """The filters that a plan may name."""
+    import datatrove.pipeline.filters as library  # slow to load, and most plans name none
+    from datatrove.pipeline.filters.base_filter import BaseFilter
+
     return {
         name: kind
         for name, kind in sorted(vars(library).items())
@@ -112,6 +115,9 @@ class Step:
         )
 
     def _judge(self, key: bytes, text: str, known: str) -> tuple[bool | None, str | None]:
+        from datatrove.data import Document
+        from datatrove.pipeline.filters.base_filter import get_filter_result
+
         document = Document(text=text, id=key.hex(), metadata=json.loads(known or "{}"))
         try:
             keep, reason = get_filter_result(self._filter.filter_batch([document])[0])

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 Int64s = npt.NDArray[np.int64]
 
 
 def components(left: Int64s, right: Int64s) -> tuple[Int64s, Int64s]:
     """(vertices, labels): every vertex of the edges, ascending, and the smallest vertex it is connected with."""
+    from scipy.sparse import coo_array  # slow to load, and most tasks need none of it
+    from scipy.sparse.csgraph import connected_components
+
     if len(left) == 0:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     vertices, index = np.unique(np.concatenate([left, right]), return_inverse=True)

@@ -1,6 +1,8 @@
 """The house: imports point down only, ray in one package, and every public module says what it does."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,15 @@ def test_imports_point_down_only(path):
 def test_pymupdf_stays_behind_one_module():
     users = [p for p in MODULES if imported(p) & {"pymupdf", "fitz"}]
     assert [str(p.relative_to(ROOT)) for p in users] == ["corpus/pdf/text_layer.py"]
+
+
+def test_the_command_and_its_workers_load_no_parser_of_pdfs_and_nothing_heavy():
+    heavy = {"pymupdf", "pypdfium2", "datatrove", "scipy.sparse", "ray", "torch"}
+    code = f"import sys, workflows.run; print(*sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

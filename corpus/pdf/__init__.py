@@ -1,6 +1,6 @@
 """PDF: pages to text, and the joining of pages.
 
-`text_layer` reads pages (PyMuPDF, with pypdfium2 as second reader), `layout` puts the lines of a
-page in reading order, `trust` decides whether a page's text is to be believed, `assembly` joins
-pages to a document.
+`pages` says what a page is, `text_layer` reads pages (PyMuPDF, with pypdfium2 as second reader), `layout`
+puts the lines of a page in reading order, `trust` decides whether a page's text is to be believed,
+`assembly` joins pages to a document.
 """

@@ -15,10 +15,8 @@ Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreada
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-import importlib.metadata
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pymupdf
@@ -27,9 +25,9 @@ import pypdfium2
 from corpus.limits import Unreadable
 from corpus.normalise import normalise
 from corpus.pdf.layout import Line, page_text
+from corpus.pdf.pages import PageText, PdfPart
 from corpus.pdf.trust import arm_of, is_garbled, text_features
 
-PROVENANCE = f"pdf/pymupdf-{importlib.metadata.version('pymupdf')}"
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_CLIP  # no text that a path hides
 _EVERYWHERE = pymupdf.INFINITE_RECT()
 _RTL_SCRIPTS = ("R", "AL")
@@ -39,26 +37,6 @@ _ERRORS = (RuntimeError, ValueError, IndexError)  # of PyMuPDF on broken pages
 
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageText:
-    """One page."""
-
-    number: int  # from 0
-    arm: str
-    text: str  # in normal form; "" unless arm is "text"
-    features: Mapping[str, float | int | bool | str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PdfPart:
-    """Some pages, and what the PDF says of itself."""
-
-    count: int  # pages of the whole document
-    title: str  # "" where it has none
-    created: str  # ISO 8601 date, or ""
-    pages: tuple[PageText, ...]
 
 
 def read_pages(

@@ -20,7 +20,7 @@ from typing import Any
 from corpus.limits import Guarded, GuardedError, LimitExceeded, Limits
 from corpus.normalise import without_surrogates
 from corpus.pdf.assembly import assemble
-from corpus.pdf.text_layer import PROVENANCE, PageText, PdfPart, read_pages
+from corpus.pdf.pages import PROVENANCE, PageText, PdfPart
 from corpus.readers.fields import failed
 from corpus.readers.files import Damaged, InputFile, open_input, read_whole, with_compression
 from corpus.readers.record import Failed, Page, Record, Skipped
@@ -46,9 +46,16 @@ def read(
     files: Sequence[InputFile], options: PdfOptions, limits: Limits
 ) -> Iterator[Record | Failed | Skipped]:
     """One record per file."""
-    with Guarded(read_pages, limits) as guarded:
+    with Guarded(_read_pages, limits) as guarded:
         for file in files:
             yield _read_file(file, options, limits, guarded)
+
+
+def _read_pages(*args: Any) -> PdfPart:
+    """In the child process, which alone loads the parsers."""
+    from corpus.pdf.text_layer import read_pages
+
+    return read_pages(*args)
 
 
 def _read_file(

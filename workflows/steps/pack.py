@@ -101,32 +101,37 @@ def run(context: Context) -> None:
 def scatter(job: Job, item: Item) -> Item:
     """Write the copies of the documents of some parts, for all stages, by bucket."""
     group = job.groups[item["group"]]
-    tables, buckets = zip(*(_scattered(job, part) for part in group), strict=True)
-    file = write_partitioned(
-        job.exchange, item["key"], pa.concat_tables(tables), np.concatenate(buckets), job.buckets
+    tokens, drawn = zip(*(_drawn_of(job, part) for part in group), strict=True)
+    first = np.cumsum([0, *(table.num_rows for table in tokens[:-1])])  # row of each part in all
+    number, start = (
+        np.repeat(of_part, [len(rows_) for rows_, _, _ in drawn])
+        for of_part in ([part.number for part in group], first)
     )
+    rows_, copies, buckets = (np.concatenate(column) for column in zip(*drawn, strict=True))
+    order = np.argsort(buckets, kind="stable")
+    chosen = pa.concat_tables(tokens).take(pa.array((rows_ + start)[order]))
+    columns = {
+        "id": chosen.column("id"),
+        "copy": pa.array(copies[order].astype(np.int16)),
+        "part": pa.array(number[order].astype(np.int32)),
+        "row": pa.array(rows_[order].astype(np.int32)),
+        "input_ids": chosen.column("input_ids"),
+    }
+    table = pa.table(columns, schema=COPIES)
+    file = write_partitioned(job.exchange, item["key"], table, buckets[order], job.buckets)
     job.exchange.commit(Entry(key=item["key"], files=[file]))
     return {"counts": {"documents": sum(part.rows for part in group)}}
 
 
-def _scattered(job: Job, part: Part) -> tuple[pa.Table, Int64s]:
-    """The copies of one part and the bucket of each, bucket by bucket."""
-    tokens = read_part(job.tokens[part.source], part.name)
+def _drawn_of(job: Job, part: Part) -> tuple[pa.Table, tuple[Int64s, Int64s, Int64s]]:
+    """The tokens of one part, and (row, number of the copy, bucket) of each copy that is drawn from it."""
+    tokens = read_part(job.tokens[part.source], part.name, ["id", "input_ids"])
     split = read_part(job.splits[part.source], part.name)
     same_ids(tokens, split, f"{job.splits[part.source].path}/{part.name}")
     ids = ids_of(tokens)
     drawn = [_drawn(job, target, part, ids, tokens, split) for target in job.targets]
-    rows_, numbers, buckets = (np.concatenate(column) for column in zip(*drawn, strict=True))
-    order = np.argsort(buckets, kind="stable")
-    chosen = tokens.select(["id", "input_ids"]).take(pa.array(rows_[order]))
-    columns = {
-        "id": chosen.column("id"),
-        "copy": pa.array(numbers[order].astype(np.int16)),
-        "part": pa.array(np.full(len(order), part.number, dtype=np.int32)),
-        "row": pa.array(rows_[order].astype(np.int32)),
-        "input_ids": chosen.column("input_ids"),
-    }
-    return pa.table(columns, schema=COPIES), buckets[order]
+    rows_, copies, buckets = (np.concatenate(column) for column in zip(*drawn, strict=True))
+    return tokens, (rows_, copies, buckets)
 
 
 def _drawn(
