@@ -108,6 +108,10 @@ def figures_of(size: int, seen: Watched, text_bytes: int) -> list[Figure]:
         figures.append(
             Figure(measure=f"{size} GB, largest {role} process", unit="GB of PSS", ours=peak / 1e9)
         )
+    for step, peak in sorted(seen.peak_in.items(), key=lambda one: -one[1])[:3]:
+        figures.append(
+            Figure(measure=f"{size} GB, all processes, {step}", unit="GB of PSS", ours=peak / 1e9)
+        )
     for step, seconds in seen.steps.items():
         figures.append(
             Figure(

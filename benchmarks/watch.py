@@ -28,6 +28,7 @@ class Watched:
     steps: dict[str, float] = field(default_factory=dict)  # seconds from the end of the step before
     peak: int = 0  # PSS of all processes together
     peak_of: dict[str, int] = field(default_factory=dict)  # largest PSS of one process of each role
+    peak_in: dict[str, int] = field(default_factory=dict)  # PSS of all together, by step
     cpu: float = 0.0  # CPU seconds of all processes, as far as they were seen
 
 
@@ -51,7 +52,9 @@ def watched(words: Sequence[str], every: float = 1.0) -> Watched:
         found = _STEP.match(line.strip())
         if found and found["done"] == found["total"]:
             now = time.monotonic()
-            seen.steps[found["step"].strip()], last = now - last, now
+            step = found["step"].strip()
+            seen.steps[step], last = now - last, now
+            seen.peak_in[step] = seen.peak_in.pop("", 0)
     code = process.wait()
     seen.seconds = time.monotonic() - started
     stop.set()
@@ -76,6 +79,7 @@ def _sample(pid: int, seen: Watched, stop: threading.Event, every: float) -> Non
             total += size
             sizes[role] = max(sizes[role], size)
         seen.peak = max(seen.peak, total)
+        seen.peak_in[""] = max(seen.peak_in.get("", 0), total)  # of the step that goes on
         for role, size in sizes.items():
             seen.peak_of[role] = max(seen.peak_of.get(role, 0), size)
     seen.cpu = sum(cpu.values())

@@ -12,7 +12,7 @@ partition. Exchange files are not Parquet: a file of a thousand row groups has a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,27 +26,30 @@ SUFFIX = ".exchange"
 _MAGIC = b"exchange"
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _OFFSET = np.dtype("<u8")
+Take = Callable[[npt.NDArray[np.int64]], pa.Table]
 
 
 def write_partitioned(
-    folder: Folder, key: str, table: pa.Table, partitions: npt.NDArray[np.int64], count: int
+    folder: Folder, key: str, take: Take, partitions: npt.NDArray[np.int64], count: int
 ) -> File:
-    """Write the rows of `table` by their partition, 0 to `count - 1`; within one they keep their order."""
-    if (np.diff(partitions) < 0).any():
-        order = np.argsort(partitions, kind="stable")
-        table, partitions = table.take(pa.array(order)), partitions[order]
-    bounds = np.searchsorted(partitions, np.arange(count + 1))
+    """Write rows by their partition, 0 to `count - 1`; within one they keep their order.
+
+    `take(indices)` gives the rows at these indices of `partitions`; it is called for one partition after another, so
+    that no second copy of all rows is held.
+    """
+    order = np.argsort(partitions, kind="stable")
+    bounds = np.searchsorted(partitions[order], np.arange(count + 1))
     name = f"part-{key}{SUFFIX}"
     sink = storage.Sink(folder.file_uri(name))
     sink.write(_MAGIC)
     offsets = np.full(count + 1, sink.bytes, _OFFSET)
     for partition in np.flatnonzero(np.diff(bounds)):
         start, stop = bounds[partition : partition + 2]
-        sink.write(_stream(table.slice(start, stop - start)))
+        sink.write(_stream(take(order[start:stop])))
         offsets[partition + 1 :] = sink.bytes
     sink.write(offsets.tobytes())
     sink.close()
-    return File(name=name, rows=table.num_rows, bytes=sink.bytes, sha256=sink.sha256)
+    return File(name=name, rows=len(partitions), bytes=sink.bytes, sha256=sink.sha256)
 
 
 def read_partition(

@@ -18,7 +18,7 @@ def write(folder: Folder, key: str, rows: list[tuple[int, int]], count: int = 8)
         schema=pa.schema({"value": pa.int64(), "list": pa.list_(pa.int64())}),
     )
     partitions = np.array([p for p, _ in rows], dtype=np.int64)
-    return write_partitioned(folder, key, table, partitions, count)
+    return write_partitioned(folder, key, lambda at: table.take(pa.array(at)), partitions, count)
 
 
 def test_rows_come_back_by_partition_in_file_order(tmp_path):

@@ -341,7 +341,7 @@ def _exchange(
     count: int,
 ) -> Item:
     """Write one exchange file and commit it."""
-    file = write_partitioned(folder, key, table.to_arrow(), partition, count)
+    file = write_partitioned(folder, key, lambda at: table[at].to_arrow(), partition, count)
     folder.commit(Entry(key=key, files=[file]))
     return {}
 

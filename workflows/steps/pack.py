@@ -108,17 +108,21 @@ def scatter(job: Job, item: Item) -> Item:
         for of_part in ([part.number for part in group], first)
     )
     rows_, copies, buckets = (np.concatenate(column) for column in zip(*drawn, strict=True))
-    order = np.argsort(buckets, kind="stable")
-    chosen = pa.concat_tables(tokens).take(pa.array((rows_ + start)[order]))
-    columns = {
-        "id": chosen.column("id"),
-        "copy": pa.array(copies[order].astype(np.int16)),
-        "part": pa.array(number[order].astype(np.int32)),
-        "row": pa.array(rows_[order].astype(np.int32)),
-        "input_ids": chosen.column("input_ids"),
-    }
-    table = pa.table(columns, schema=COPIES)
-    file = write_partitioned(job.exchange, item["key"], table, buckets[order], job.buckets)
+    table = pa.concat_tables(tokens).combine_chunks()  # once: a gather would do it each time
+    del tokens
+
+    def take(at: Int64s) -> pa.Table:
+        chosen = table.take(pa.array(rows_[at] + start[at]))
+        columns = {
+            "id": chosen.column("id"),
+            "copy": pa.array(copies[at].astype(np.int16)),
+            "part": pa.array(number[at].astype(np.int32)),
+            "row": pa.array(rows_[at].astype(np.int32)),
+            "input_ids": chosen.column("input_ids"),
+        }
+        return pa.table(columns, schema=COPIES)
+
+    file = write_partitioned(job.exchange, item["key"], take, buckets, job.buckets)
     job.exchange.commit(Entry(key=item["key"], files=[file]))
     return {"counts": {"documents": sum(part.rows for part in group)}}
 

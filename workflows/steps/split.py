@@ -116,8 +116,14 @@ def labels(job: Job, item: Item) -> Item:
     sizes = [len(group) for group in job.groups]
     group_of = np.repeat(np.arange(len(sizes)), sizes)
     partition = group_of[grouped["vertex"].to_numpy() >> 32].astype(np.int64)
-    table = grouped.drop("previous").to_arrow()
-    file = write_partitioned(job.phase("labels"), "00000", table, partition, len(job.groups))
+    table = grouped.drop("previous")
+    file = write_partitioned(
+        job.phase("labels"),
+        "00000",
+        lambda at: table[at].to_arrow(),
+        partition,
+        len(job.groups),
+    )
     job.phase("labels").commit(Entry(key=item["key"], files=[file]))
     return {}
 
