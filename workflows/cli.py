@@ -281,6 +281,13 @@ def _summary_lines(found: dict[str, Any], lake: str) -> list[str]:
         f"{found['records']:,} records = {found['documents']:,} documents + {found['failed']:,} failed "
         f"+ {found['skipped']:,} skipped"
     ]
+    for recipe in found["recipes"]:
+        reasons = sorted((-n, k[7:]) for k, n in recipe.items() if k.startswith("failed."))
+        shown = ", ".join(f"{reason} {-number:,}" for number, reason in reasons)
+        lines.append(
+            f"recipe {recipe['name']:<13} {recipe['records']:>9,} requests = {recipe['documents']:,} documents + "
+            f"{recipe['failed']:,} rejected{f' ({shown})' if shown else ''}"
+        )
     for stage in found["stages"]:
         lines.append(
             f"stage {stage['name']:<14} {stage['sequences']:>9,} sequences of {stage['seq_len']:,}  "

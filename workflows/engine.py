@@ -95,8 +95,12 @@ class Engine:
         """Ask tasks that have not begun not to."""
         storage.put(self.stop_marker, b"")
 
-    def map(self, step: str, task: Task, items: Iterable[Item]) -> None:
-        """Run `task` on every item. StepError names the first errors; DrainedError if asked to stop."""
+    def map(
+        self, step: str, task: Task, items: Iterable[Item], *, at_once: int | None = None
+    ) -> None:
+        """Run `task` on every item, at most `at_once` at a time. StepError names the first errors; DrainedError if
+        asked to stop.
+        """
         items = list(items)
         if not items:
             return
@@ -106,7 +110,7 @@ class Engine:
         failed = stopped = 0
         errors: list[str] = []
         with self.progress.step(step, len(items)) as bar:
-            for outcome in self._outcomes(task, items):
+            for outcome in self._outcomes(task, items, at_once or len(items)):
                 bar.advance(outcome.get("counts", {}))
                 stopped += bool(outcome.get("stopped"))
                 if "error" in outcome:
@@ -125,7 +129,7 @@ class Engine:
                 "run the same command again to go on"
             )
 
-    def _outcomes(self, task: Task, items: list[Item]) -> Iterator[Item]:
+    def _outcomes(self, task: Task, items: list[Item], at_once: int) -> Iterator[Item]:
         """The outcome of each item, as they come."""
         import ray
 
@@ -140,7 +144,7 @@ class Engine:
         waiting, room, counted = iter(items), 0, -math.inf
         while True:
             if time.monotonic() - counted > SECONDS_BETWEEN_COUNTS:
-                room, counted = _room(), time.monotonic()
+                room, counted = min(_room(), at_once), time.monotonic()
             for item in islice(waiting, max(0, room - len(flying))):
                 future: Future[Item] = attempt.remote(item).future()
                 flying[future] = item
