@@ -104,6 +104,8 @@ class Layout:
 
     def catalog(self) -> Iterator[tuple[str, str, str, Folder]]:
         """(step, table, source or stage, folder) of every output that users look at."""
+        for source, made in self.made.items():
+            yield "synthesise", "seeds", source, made.candidates
         for source in self.documents:
             step = "synthesise" if source in self.made else "read"
             yield step, "documents", source, self.documents[source]
