@@ -21,7 +21,8 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -97,13 +98,14 @@ class Engine:
 
     def map(
         self, step: str, task: Task, items: Iterable[Item], *, at_once: int | None = None
-    ) -> None:
-        """Run `task` on every item, at most `at_once` at a time. StepError names the first errors; DrainedError if
-        asked to stop.
+    ) -> Counter[str]:
+        """Run `task` on every item, at most `at_once` at a time; the sums of their counts. StepError names the first
+        errors; DrainedError if asked to stop.
         """
         items = list(items)
+        counts = Counter[str]()
         if not items:
-            return
+            return counts
         if storage.exists(self.stop_marker):
             raise DrainedError(f"stopped before step {step}; run the same command again to go on")
         self._start()
@@ -112,6 +114,7 @@ class Engine:
         with self.progress.step(step, len(items)) as bar:
             for outcome in self._outcomes(task, items, at_once or len(items)):
                 bar.advance(outcome.get("counts", {}))
+                counts.update(outcome.get("counts", {}))
                 stopped += bool(outcome.get("stopped"))
                 if "error" in outcome:
                     failed += 1
@@ -128,6 +131,22 @@ class Engine:
                 f"stopped in step {step} with {stopped} of {len(items)} parts left; "
                 "run the same command again to go on"
             )
+        return counts
+
+    def follow(
+        self, step: str, total: int, flow: Callable[[], Iterator[Mapping[str, int]]]
+    ) -> None:
+        """Show the progress of what another engine does on this Ray: `flow` gives counts of `documents`, of `total`."""
+        if storage.exists(self.stop_marker):
+            raise DrainedError(f"stopped before step {step}; run the same command again to go on")
+        self._start()
+        with self.progress.step(step, total) as bar:
+            for counts in flow():
+                bar.advance(counts, counts["documents"])
+                if storage.exists(self.stop_marker):
+                    raise DrainedError(
+                        f"stopped in step {step}; run the same command again to go on"
+                    )
 
     def _outcomes(self, task: Task, items: list[Item], at_once: int) -> Iterator[Item]:
         """The outcome of each item, as they come."""

@@ -1,6 +1,8 @@
 """Engines answer calls. The dict names them; `ask(model, calls)` of each yields a row of `RESPONSES` per call, as
 they come.
 
+`vllm` answers the calls of many parts together instead (`workflows.engines.vllm.answer_parts`).
+
 An engine keeps a bounded number of calls in flight, gives every call a row, and raises `EngineError` only where
 asking on makes no sense: a dead endpoint, a key that is refused, a model that does not exist. Calls that have no
 row by then stay open and are asked again by the next run.

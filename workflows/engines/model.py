@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,16 +18,19 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    engine: Literal["openai", "replay"]
+    engine: Literal["openai", "vllm", "replay"]
     model: str = Field(min_length=1)  # its name at the endpoint; part of every request's identity
     base_url: str | None = None  # openai: where `/chat/completions` is
     api_key_env: str = "OPENAI_API_KEY"  # openai: the environment variable that holds the key
     in_flight: int = Field(default=64, ge=1)  # openai: calls at once, of one task
-    tasks: int = Field(default=1, ge=1)  # parts asked about at once
+    tasks: int = Field(default=1, ge=1)  # parts asked about at once; vllm: replicas of the engine
     deadline: float = Field(default=600.0, gt=0)  # seconds for one call, its retries among them
     timeout: float = Field(default=120.0, gt=0)  # seconds for one try
     retries: int = Field(default=5, ge=0)  # tries after the first, on 429, 5xx and lost connections
     flush: int = Field(default=64, ge=1)  # responses that are committed together
+    path: str | None = None  # vllm: a folder with the weights, where `model` is not one
+    device: Literal["gpu", "cpu"] = "gpu"  # vllm: what an engine runs on
+    options: dict[str, Any] = Field(default_factory=dict)  # vllm: arguments of its engine
     responses: str | None = None  # replay: a Parquet file or folder of responses
 
     @model_validator(mode="after")

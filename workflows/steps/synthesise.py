@@ -1,8 +1,9 @@
 """Step `synthesise`: documents out of documents, by recipes, each a source of its own called `synth.<recipe>`.
 
     candidates  parts -> how many documents are fit, per language, in bins of a hash of id and seed
-    ask 0       parts -> requests of the chosen seeds, then responses in small committed flushes
-    ask k       parts -> requests for what round k-1 failed, then responses
+    plan 0      parts -> requests of the chosen seeds
+    ask 0       requests -> responses, in small committed flushes
+    plan k      parts -> requests for what round k-1 failed; then `ask k`
     accept      parts -> documents and dead letters: records (requests) = documents + failed, by reason
 
 A part of seeds is a part of the synthetic source. Nothing but `ask` needs a model, and a request with a response
@@ -74,6 +75,13 @@ class Job:
         """What is asked, and how answers are judged."""
         return RECIPES[self.entry.recipe]
 
+    def items(self, recipe: str) -> list[Item]:
+        """One item per part."""
+        return [
+            {"recipe": recipe, "key": key, "source": part.source}
+            for key, part in self.parts.items()
+        ]
+
     def of_part(self, root: Folder, key: str) -> Folder:
         """The folder of one part under `requests` or `responses`."""
         return Folder(root.root, f"{root.path}/{key}")
@@ -81,13 +89,16 @@ class Job:
 
 def run(context: Context) -> None:
     """Make the synthetic sources of the plan, then annotate them like any other."""
-    entries = context.plan.model.synthesise
-    for entry in entries:
-        job = _job(context, entry)
-        if not job.documents.is_complete:
-            _make(context, job)
-    if entries:
-        annotate.run(context, [entry.source for entry in entries])
+    jobs = {entry.recipe: _job(context, entry) for entry in context.plan.model.synthesise}
+    todo = {name: job for name, job in jobs.items() if not job.documents.is_complete}
+    limits = {name: _choose(context, job) for name, job in todo.items()}
+    for round_ in range(max((job.recipe.rounds for job in todo.values()), default=0)):
+        _round(context, todo, limits, round_)
+    for name, job in todo.items():
+        made = [job.dead_letters, job.pages, job.documents]
+        context.fill(f"{name} accept", made, partial(accept, job), partial(job.items, name))
+    if jobs:
+        annotate.run(context, [job.entry.source for job in jobs.values()])
 
 
 def check(model: PlanModel) -> None:
@@ -110,16 +121,46 @@ def _columns(model: PlanModel) -> pl.DataFrame:
     return found.select(name for name in found.columns if name not in later)
 
 
-def _make(context: Context, job: Job) -> None:
+def _choose(context: Context, job: Job) -> dict[str, int]:
+    """Count the candidates of a recipe; the first bin that is not chosen, per language."""
     name = job.entry.recipe
-    items = [{"key": key, "source": part.source} for key, part in job.parts.items()]
-    context.fill(f"{name} seeds", [job.candidates], partial(count, job), lambda: items)
-    limits = thresholds(job)
-    for round_ in range(job.recipe.rounds):
-        todo = [{**item, "round": round_, "limits": limits} for item in items]
-        context.engine.map(f"{name} ask {round_}", partial(ask, job), todo, at_once=job.model.tasks)
-    made = [job.dead_letters, job.pages, job.documents]
-    context.fill(f"{name} accept", made, partial(accept, job), lambda: items)
+    items = partial(job.items, name)
+    context.fill(f"{name} seeds", [job.candidates], partial(count, job), items)
+    return thresholds(job)
+
+
+def _round(
+    context: Context, jobs: Mapping[str, Job], limits: Mapping[str, Mapping[str, int]], round_: int
+) -> None:
+    """Plan a round of all recipes, then ask each model about all that are its own."""
+    here = {name: job for name, job in jobs.items() if round_ < job.recipe.rounds}
+    items = [item | {"round": round_} for name, job in here.items() for item in job.items(name)]
+    found = context.engine.map(f"plan round {round_}", partial(plan, here, limits), items)
+    for role in sorted({job.recipe.role for job in here.values()}):
+        todo = [item for item in items if here[item["recipe"]].recipe.role == role]
+        model = context.plan.model.models[role]
+        _ask(context, here, model, f"ask {role} {round_}", todo, found[f"open.{role}"])
+
+
+def _ask(
+    context: Context,
+    jobs: Mapping[str, Job],
+    model: Model,
+    step: str,
+    items: list[Item],
+    total: int,
+) -> None:
+    """Get the responses that are missing: part by part, or from an engine that answers all parts together."""
+    if not total:
+        return
+    if model.engine == "vllm":
+        from workflows.engines import vllm
+
+        asked, kept = partial(open_calls, jobs), partial(keep, jobs)
+        flow = partial(vllm.answer_parts, model, items, asked, kept)
+        context.engine.follow(step, total, flow)
+    else:
+        context.engine.map(step, partial(ask, jobs), items, at_once=model.tasks)
 
 
 def count(job: Job, item: Item) -> Item:
@@ -146,49 +187,62 @@ def thresholds(job: Job) -> dict[str, int]:
     return limits
 
 
-def ask(job: Job, item: Item) -> Item:
-    """Plan a round of one part where that is not done, and get the responses that are missing."""
-    key, round_ = item["key"], item["round"]
-    name = f"round-{round_}"
-    planned, answered = job.of_part(job.requests, key), job.of_part(job.responses, key)
-    if name not in planned.entries():
-        chosen = _first(job, key, item["limits"]) if round_ == 0 else _again(job, key, round_)
+def plan(jobs: Mapping[str, Job], limits: Mapping[str, Mapping[str, int]], item: Item) -> Item:
+    """The requests of one part and round, where they are not planned, and how many have no response."""
+    job, name = jobs[item["recipe"]], f"round-{item['round']}"
+    folder = job.of_part(job.requests, item["key"])
+    if name not in folder.entries():
+        first = item["round"] == 0
+        chosen = _first(job, item["key"], limits[item["recipe"]]) if first else _again(job, item)
         table = requests_table(chosen, job.model.model, job.prompt)
-        planned.commit(Entry(key=name, files=[write_part(planned, f"{name}.parquet", table)]))
-    open_ = unanswered(read_part(planned, f"{name}.parquet"), _responses(answered))
-    flushes = _Flushes(answered, name, job.model.flush)
+        folder.commit(Entry(key=name, files=[write_part(folder, f"{name}.parquet", table)]))
+    return {"counts": {f"open.{job.recipe.role}": _open(job, item).num_rows}}
+
+
+def ask(jobs: Mapping[str, Job], item: Item) -> Item:
+    """Get the responses that are missing of one part and round."""
+    model = jobs[item["recipe"]].model
+    waiting: list[dict[str, Any]] = []
+    counts = Counter[str](documents=0, tokens=0)
     try:
-        if open_.num_rows:
-            for row in engines.ask(job.model, _calls(job, key, open_)):
-                flushes.add(row)
+        for row in engines.ask(model, open_calls(jobs, item)):
+            waiting.append(row)
+            counts.update(documents=1, tokens=row["completion_tokens"])
+            if len(waiting) >= model.flush:
+                keep(jobs, item, waiting)
+                waiting = []
     finally:  # what was answered is kept, whatever ends the asking
-        flushes.flush()
-    return {"counts": {"documents": open_.num_rows, "tokens": flushes.tokens}}
+        keep(jobs, item, waiting)
+    return {"counts": dict(counts)}
 
 
-class _Flushes:
-    """Responses of one part and round, committed so many at a time."""
+def keep(jobs: Mapping[str, Job], item: Item, rows: list[dict[str, Any]]) -> None:
+    """Commit responses of one part. Whoever writes them, they go by the first of their ids."""
+    if not rows:
+        return
+    job, name = jobs[item["recipe"]], min(row["id"] for row in rows).hex()
+    folder = job.of_part(job.responses, item["key"])
+    table = pa.Table.from_pylist(rows, schema=RESPONSES)
+    folder.commit(Entry(key=name, files=[write_part(folder, f"{name}.parquet", table)]))
 
-    def __init__(self, folder: Folder, name: str, size: int) -> None:
-        self._folder, self._name, self._size = folder, name, size
-        self._number = sum(key.startswith(f"{name}-") for key in folder.entries())
-        self._rows: list[dict[str, Any]] = []
-        self.tokens = 0
 
-    def add(self, row: dict[str, Any]) -> None:
-        self._rows.append(row)
-        self.tokens += row["completion_tokens"]
-        if len(self._rows) >= self._size:
-            self.flush()
+def open_calls(jobs: Mapping[str, Job], item: Item) -> Iterator[Call]:
+    """The requests without a response, rendered one by one as the engine takes them."""
+    job = jobs[item["recipe"]]
+    requests = _open(job, item)
+    seeds = _seeds(job, item["key"], requests)
+    for request, seed in zip(requests.to_pylist(), seeds, strict=True):
+        yield Call(
+            id=request["id"],
+            messages=render(job.recipe, seed),
+            parameters=json.loads(request["parameters"]),
+            schema=job.recipe.schema,
+        )
 
-    def flush(self) -> None:
-        if not self._rows:
-            return
-        key = f"{self._name}-{self._number:05d}"
-        table = pa.Table.from_pylist(self._rows, schema=RESPONSES)
-        file = write_part(self._folder, f"{key}.parquet", table)
-        self._folder.commit(Entry(key=key, files=[file]))
-        self._rows, self._number = [], self._number + 1
+
+def _open(job: Job, item: Item) -> pa.Table:
+    requests = read_part(job.of_part(job.requests, item["key"]), f"round-{item['round']}.parquet")
+    return unanswered(requests, _responses(job.of_part(job.responses, item["key"])))
 
 
 def accept(job: Job, item: Item) -> Item:
@@ -263,11 +317,12 @@ def _first(job: Job, key: str, limits: Mapping[str, int]) -> list[Request]:
     return requests
 
 
-def _again(job: Job, key: str, round_: int) -> list[Request]:
+def _again(job: Job, item: Item) -> list[Request]:
     """A later round: what the round before failed."""
+    round_ = item["round"]
     failed = [
         request
-        for request, _, judged in _judged(job, key)
+        for request, _, judged in _judged(job, item["key"])
         if request["round"] == round_ - 1 and judged.text is None
     ]
     return [
@@ -294,17 +349,6 @@ def span_end(text: str, most: int) -> int:
         if found > 0:
             return found
     return most
-
-
-def _calls(job: Job, key: str, requests: pa.Table) -> Iterator[Call]:
-    """The requests, rendered one by one as the engine takes them."""
-    for request, seed in zip(requests.to_pylist(), _seeds(job, key, requests), strict=True):
-        yield Call(
-            id=request["id"],
-            messages=render(job.recipe, seed),
-            parameters=json.loads(request["parameters"]),
-            schema=job.recipe.schema,
-        )
 
 
 def _seeds(job: Job, key: str, requests: pa.Table) -> list[Seed]:
