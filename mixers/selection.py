@@ -55,12 +55,13 @@ def compile_rules(mixture: Mixture, columns: pl.DataFrame, where: str) -> dict[s
     PlanError for SQL that does not parse, names no known column, or is not true or false.
     """
     return {
-        name: _compile(text, columns, f"{where}: rule {name}")
+        name: compile_expression(text, columns, f"{where}: rule {name}")
         for name, text in mixture.rules.items()
     }
 
 
-def _compile(text: str, columns: pl.DataFrame, where: str) -> pl.Expr:
+def compile_expression(text: str, columns: pl.DataFrame, where: str) -> pl.Expr:
+    """A condition in SQL over `columns`. PlanError, which begins with `where`, as for `compile_rules`."""
     try:
         expression = pl.sql_expr(text)
         for column in expression.meta.root_names():

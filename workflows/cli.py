@@ -269,6 +269,55 @@ def languages(name: str | None, as_json: bool) -> None:
         click.echo(f"{len(LANGUAGES)} languages; lid.176 can name {named} of them")
 
 
+@main.command()
+@lake_option
+@json_option
+def recipes(lake: str, as_json: bool) -> None:
+    """The recipes for synthetic text, with what each has made in the lake, if there is one."""
+    from workflows.recipes import recipes as recipes_of
+
+    rows = recipes_of(lake)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=1))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("recipe", "asks", "rounds"):
+        table.add_column(column)
+    for column in ("requests", "documents", "rejected", "tokens"):
+        table.add_column(column, justify="right")
+    table.add_column("follows")
+    for row in rows:
+        numbers = (row.requests, row.documents, row.rejected, row.tokens)
+        shown = ["" if number is None else f"{number:,}" for number in numbers]
+        table.add_row(row.name, row.role, str(row.rounds), *shown, row.literature)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@main.command("try")
+@click.argument("recipe")
+@click.option("--text", required=True, help="A UTF-8 text file to start from.")
+@click.option("--base-url", required=True, help="An OpenAI-compatible endpoint, with its /v1.")
+@click.option("--model", required=True, help="The model's name there.")
+@click.option("--language", default="", help="The text's label, such as eng_Latn.")
+@click.option("--round", "round_", default=0, show_default=True, help="Which temperature to use.")
+def try_(recipe: str, text: str, base_url: str, model: str, language: str, round_: int) -> None:
+    """Ask RECIPE once: the prompt, the raw answer and each guard's verdict."""
+    from workflows.attempt import attempt
+    from workflows.engines import Model
+
+    served = Model(engine="openai", model=model, base_url=base_url)
+    found = attempt(recipe, text, language, served, round_)
+    for message in found.messages:
+        click.secho(f"--- {message['role']}", fg="cyan")
+        click.echo(message["content"])
+    click.secho(f"--- answer of {found.response['model']}", fg="cyan")
+    click.echo(found.response["text"] if found.response["text"] is not None else "(none)")
+    click.secho("--- verdicts", fg="cyan")
+    for verdict in found.judged.verdicts:
+        click.echo(f"{'ok    ' if verdict.passed else 'FAILED'}  {verdict.guard}  {verdict.detail}")
+    click.echo("accepted" if found.judged.text is not None else f"rejected: {found.judged.reason}")
+
+
 def _fail(ctx: click.Context, message: str, code: int) -> None:
     if ctx.obj and ctx.obj.get("debug"):
         log.exception("traceback")
@@ -281,6 +330,14 @@ def _summary_lines(found: dict[str, Any], lake: str) -> list[str]:
         f"{found['records']:,} records = {found['documents']:,} documents + {found['failed']:,} failed "
         f"+ {found['skipped']:,} skipped"
     ]
+    for recipe in found["recipes"]:
+        reasons = sorted((-n, k[7:]) for k, n in recipe.items() if k.startswith("failed."))
+        shown = ", ".join(f"{reason} {-number:,}" for number, reason in reasons)
+        lines.append(
+            f"recipe {recipe['name']:<13} {recipe['records']:>9,} requests = {recipe['documents']:,} documents + "
+            f"{recipe['failed']:,} rejected{f' ({shown})' if shown else ''}; "
+            f"{recipe.get('completion_tokens', 0):,} tokens written"
+        )
     for stage in found["stages"]:
         lines.append(
             f"stage {stage['name']:<14} {stage['sequences']:>9,} sequences of {stage['seq_len']:,}  "

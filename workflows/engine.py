@@ -21,7 +21,8 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -95,19 +96,25 @@ class Engine:
         """Ask tasks that have not begun not to."""
         storage.put(self.stop_marker, b"")
 
-    def map(self, step: str, task: Task, items: Iterable[Item]) -> None:
-        """Run `task` on every item. StepError names the first errors; DrainedError if asked to stop."""
+    def map(
+        self, step: str, task: Task, items: Iterable[Item], *, at_once: int | None = None
+    ) -> Counter[str]:
+        """Run `task` on every item, at most `at_once` at a time; the sums of their counts. StepError names the first
+        errors; DrainedError if asked to stop.
+        """
         items = list(items)
+        counts = Counter[str]()
         if not items:
-            return
+            return counts
         if storage.exists(self.stop_marker):
             raise DrainedError(f"stopped before step {step}; run the same command again to go on")
         self._start()
         failed = stopped = 0
         errors: list[str] = []
         with self.progress.step(step, len(items)) as bar:
-            for outcome in self._outcomes(task, items):
+            for outcome in self._outcomes(task, items, at_once or len(items)):
                 bar.advance(outcome.get("counts", {}))
+                counts.update(outcome.get("counts", {}))
                 stopped += bool(outcome.get("stopped"))
                 if "error" in outcome:
                     failed += 1
@@ -124,8 +131,24 @@ class Engine:
                 f"stopped in step {step} with {stopped} of {len(items)} parts left; "
                 "run the same command again to go on"
             )
+        return counts
 
-    def _outcomes(self, task: Task, items: list[Item]) -> Iterator[Item]:
+    def follow(
+        self, step: str, total: int, flow: Callable[[], Iterator[Mapping[str, int]]]
+    ) -> None:
+        """Show the progress of what another engine does on this Ray: `flow` gives counts of `documents`, of `total`."""
+        if storage.exists(self.stop_marker):
+            raise DrainedError(f"stopped before step {step}; run the same command again to go on")
+        self._start()
+        with self.progress.step(step, total) as bar:
+            for counts in flow():
+                bar.advance(counts, counts["documents"])
+                if storage.exists(self.stop_marker):
+                    raise DrainedError(
+                        f"stopped in step {step}; run the same command again to go on"
+                    )
+
+    def _outcomes(self, task: Task, items: list[Item], at_once: int) -> Iterator[Item]:
         """The outcome of each item, as they come."""
         import ray
 
@@ -140,7 +163,7 @@ class Engine:
         waiting, room, counted = iter(items), 0, -math.inf
         while True:
             if time.monotonic() - counted > SECONDS_BETWEEN_COUNTS:
-                room, counted = _room(), time.monotonic()
+                room, counted = min(_room(), at_once), time.monotonic()
             for item in islice(waiting, max(0, room - len(flying))):
                 future: Future[Item] = attempt.remote(item).future()
                 flying[future] = item

@@ -19,8 +19,11 @@ from corpus.lake import Folder
 from corpus.readers import READERS, InputFile
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
-from workflows.measures import annotator_of, measures
-from workflows.plan import Plan, Source
+from synth import RECIPES
+from synth import recipe as recipe_module
+from synth.prompt import digest
+from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measures
+from workflows.plan import Plan, Source, Synthesis
 
 VERSION = (
     2  # of the steps' own glue: raised when a step's output changes without a module's VERSION
@@ -34,6 +37,16 @@ class Sidecar:
     annotator: str
     config: Mapping[str, Any]
     folder: Folder
+
+
+@dataclass(frozen=True)
+class Made:
+    """What stands between the seeds of a recipe and its documents."""
+
+    prompt: str  # name, version and digest of the prompt
+    candidates: Folder
+    requests: Folder  # the root of a folder per part
+    responses: Folder
 
 
 class Layout:
@@ -58,7 +71,10 @@ class Layout:
         self.pages = {name: self._beside("pages", name) for name in self.documents}
         self.dead_letters = {name: self._beside("dead_letters", name) for name in self.documents}
         self.index = self._index(evaluation_digests)
-        self.sidecars = {s.name: self._sidecars(s) for s in model.sources}
+        self.sidecars = {name: self._sidecars(name) for name in self.documents}
+        self.made: dict[str, Made] = {}
+        for entry in model.synthesise:
+            self._synthesis(entry)
         self.tokens = {name: self._tokens(name) for name in self.documents}
         self.clusters, self.duplicates = self._duplicates()
         self.splits_inputs = fingerprint(
@@ -69,16 +85,32 @@ class Layout:
         self.selection_root, self.selections = self._selections()
         self.exchange, self.origins_root, self.shards, self.origins = self._shards()
 
+    @property
+    def priorities(self) -> dict[str, int]:
+        """Of each source: whose document is kept among duplicates."""
+        made = {entry.source: entry.priority for entry in self.plan.model.synthesise}
+        return {s.name: s.priority for s in self.plan.model.sources} | made
+
+    def columns(self, source: str) -> dict[str, Folder]:
+        """Where each column lies that is measured of a source, or stands with its documents."""
+        fields = all_fields(self.plan.model)
+        found = {f.name: s.folder for s in self.sidecars[source] for f in fields[s.annotator]}
+        found["n_tokens"] = self.tokens[source]
+        return found | dict.fromkeys(DOCUMENT_COLUMNS, self.documents[source])
+
     def stages(self) -> list[str]:
         """Names of the stages, in the plan's order."""
         return list(self.plan.model.stages)
 
     def catalog(self) -> Iterator[tuple[str, str, str, Folder]]:
         """(step, table, source or stage, folder) of every output that users look at."""
+        for source, made in self.made.items():
+            yield "synthesise", "seeds", source, made.candidates
         for source in self.documents:
-            yield "read", "documents", source, self.documents[source]
-            yield "read", "pages", source, self.pages[source]
-            yield "read", "dead_letters", source, self.dead_letters[source]
+            step = "synthesise" if source in self.made else "read"
+            yield step, "documents", source, self.documents[source]
+            yield step, "pages", source, self.pages[source]
+            yield step, "dead_letters", source, self.dead_letters[source]
         for source, sidecars in self.sidecars.items():
             for sidecar in sidecars:
                 yield "annotate", f"annotations/{sidecar.annotator}", source, sidecar.folder
@@ -108,6 +140,27 @@ class Layout:
         self.content[path] = content
         return Folder(self.lake, "/".join([path, *below]))
 
+    def _synthesis(self, entry: Synthesis) -> None:
+        """The folders of a recipe: requests and responses by what is asked, documents by what is accepted too."""
+        recipe = RECIPES[entry.recipe]
+        prompt = f"{recipe.name}/{recipe.version}/{digest(recipe)}"
+        asked = {
+            "prompt": prompt,
+            "model": self.plan.model.models[recipe.role].model,
+            "recipe": [recipe.temperatures, recipe.top_p, recipe.max_tokens, recipe.characters],
+            "seeds": [entry.where or recipe.seeds, entry.documents, self.plan.model.seed],
+            "inputs": sorted(s.folder.path for name in entry.sources for s in self.sidecars[name]),
+        }
+        name = f"{recipe.name}@{fingerprint(asked)}"
+        folders = [Folder(self.lake, f"{t}/{name}") for t in ("seeds", "requests", "responses")]
+        self.content |= {folder.path: asked for folder in folders}
+        self.made[entry.source] = Made(prompt, *folders)
+        accepted = {"responses": name, "version": [VERSION, recipe_module.VERSION, recipe.version]}
+        self.documents[entry.source] = self._folder("documents", entry.source, accepted)
+        self.pages[entry.source] = self._beside("pages", entry.source)
+        self.dead_letters[entry.source] = self._beside("dead_letters", entry.source)
+        self.sidecars[entry.source] = self._sidecars(entry.source)
+
     def _beside(self, table: str, source: str) -> Folder:
         name = self.documents[source].path.split("/", 1)[1]
         return Folder(self.lake, f"{table}/{name}")
@@ -136,10 +189,10 @@ class Layout:
         }
         return self._folder("indexes", "contamination", content)
 
-    def _sidecars(self, source: Source) -> list[Sidecar]:
+    def _sidecars(self, source: str) -> list[Sidecar]:
         index = "" if self.index is None else self.index.file_uri("index.npz")
         chosen = measures(self.plan.model, index)
-        return [self._sidecar(key, values, source.name) for key, values in chosen.items()]
+        return [self._sidecar(key, values, source) for key, values in chosen.items()]
 
     def _sidecar(self, key: str, values: Mapping[str, Any], source: str) -> Sidecar:
         annotator = annotator_of(key)
@@ -173,7 +226,7 @@ class Layout:
         content = {
             "version": [VERSION, duplicates.VERSION],
             "settings": settings_,
-            "priorities": {s.name: s.priority for s in model.sources},
+            "priorities": self.priorities,
             "inputs": self._inputs(("content_hash", "minhash")),
         }
         root = self._folder("clusters", self.plan.model.name, content)

@@ -15,13 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from corpus import storage
 from corpus.errors import PlanError
+from corpus.languages import LANGUAGES
 from corpus.limits import Limits
 from corpus.readers import READERS
 from corpus.strict_yaml import load, settings, unknown
 from mixers.mixture import Mixture
+from synth import RECIPES
+from synth.recipe import Role
+from workflows.engines.model import Model
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 RESERVED = frozenset({"id", "split", "n_tokens", "documents", "tokens", "row", "cell"})  # columns
+SYNTHETIC = "synthetic"  # the kind of what recipes make
+ANY = "*"  # languages that are not named
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
@@ -54,6 +60,42 @@ class Evaluation(BaseModel):
     name: str = Field(pattern=NAME)
     path: str
     fields: list[str] = Field(min_length=1)
+
+
+class Synthesis(BaseModel):
+    """One recipe over some sources. `documents` says how many seeds are asked about, per language or for `*`, each
+    other.
+    """
+
+    model_config = STRICT
+
+    recipe: str
+    sources: list[str] = Field(min_length=1)
+    documents: dict[str, Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    where: str | None = None  # SQL over annotations; the recipe's own by default
+    priority: int = Field(
+        default=-1, ge=-1000, le=1000
+    )  # a synthetic copy gives way to the real one
+
+    @property
+    def source(self) -> str:
+        """The source that its documents make."""
+        return f"synth.{self.recipe}"
+
+    @field_validator("recipe")
+    @classmethod
+    def _known_recipe(cls, recipe: str) -> str:
+        if recipe not in RECIPES:
+            raise ValueError(unknown("recipe", recipe, RECIPES))
+        return recipe
+
+    @field_validator("documents")
+    @classmethod
+    def _known_languages(cls, documents: dict[str, int]) -> dict[str, int]:
+        for label in documents:
+            if label not in LANGUAGES and label != ANY:
+                raise ValueError(unknown("language", label, [ANY, *LANGUAGES]))
+        return documents
 
 
 class Deduplicate(BaseModel):
@@ -137,6 +179,8 @@ class PlanModel(BaseModel):
     sources: list[Source] = Field(min_length=1)
     annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)  # see workflows.measures
     evaluations: list[Evaluation] = Field(default_factory=list)
+    models: dict[Role, Model] = Field(default_factory=dict)  # by role
+    synthesise: list[Synthesis] = Field(default_factory=list)
     deduplicate: Deduplicate = Deduplicate()
     split: Split = Split()
     tokenizer: Tokenizer = Tokenizer()
@@ -149,16 +193,31 @@ class PlanModel(BaseModel):
         for what, names in (
             ("source", [source.name for source in self.sources]),
             ("evaluation", [evaluation.name for evaluation in self.evaluations]),
+            ("recipe", [entry.recipe for entry in self.synthesise]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} is named twice; give each its own name")
+        self._check_synthesis()
         taken = sorted(RESERVED & self.stages.keys())
         if taken:
             raise ValueError(f"a stage cannot be called {taken[0]!r}; give it another name")
         if self.split.validation + self.split.targets >= 1:
             raise ValueError("split.validation + split.targets must stay below 1")
         return self
+
+    def _check_synthesis(self) -> None:
+        read = [source.name for source in self.sources]
+        for entry in self.synthesise:
+            if entry.source in read:
+                raise ValueError(
+                    f"a source is called {entry.source!r}, as what the recipe makes; rename it"
+                )
+            for source in entry.sources:
+                if source not in read:
+                    raise ValueError(
+                        f"synthesise {entry.recipe}: {unknown('source', source, read)}"
+                    )
 
 
 class Plan:
@@ -172,7 +231,8 @@ class Plan:
     @property
     def kinds(self) -> dict[str, str]:
         """The kind of each source."""
-        return {source.name: source.kind for source in self.model.sources}
+        made = {entry.source: SYNTHETIC for entry in self.model.synthesise}
+        return {source.name: source.kind for source in self.model.sources} | made
 
     def budget(self, stage: str) -> float:
         """Tokens asked of a stage, scaled."""

@@ -33,9 +33,9 @@ class Bar:
     started: float = field(default_factory=time.monotonic)
     _said: float = 0.0
 
-    def advance(self, counts: Mapping[str, int]) -> None:
-        """One more part is done."""
-        self.done += 1
+    def advance(self, counts: Mapping[str, int], parts: int = 1) -> None:
+        """One more part is done, or several."""
+        self.done += parts
         for name in ("documents", "tokens"):
             self.counts[name] = self.counts.get(name, 0) + counts.get(name, 0)
         now = time.monotonic()

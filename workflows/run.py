@@ -1,7 +1,8 @@
 """The main job: take the lake, work through the steps, say what is short.
 
-`read -> annotate -> deduplicate -> split -> select -> pack`. Each step does only what no manifest entry names yet. A
-lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second signal stops at once.
+`read -> annotate -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only what no manifest
+entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second signal
+stops at once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from workflows.layout import Layout
 from workflows.plan import Plan
 from workflows.progress import Progress
 from workflows.status import LAST_RUN
-from workflows.steps import annotate, deduplicate, pack, read, select, split
+from workflows.steps import annotate, deduplicate, pack, read, select, split, synthesise
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
@@ -43,6 +44,7 @@ FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
     "annotate": annotate.run,
+    "synthesise": synthesise.run,
     "deduplicate": deduplicate.run,
     "split": split.run,
     "select": select.run,
@@ -63,6 +65,7 @@ def run(
     if until is not None and until not in STEPS:
         raise PlanError(f"--until: {unknown('step', until, STEPS)}")
     select.check_rules(plan)
+    synthesise.check(plan.model)
     if not lake or set(lake) & set("*?["):
         raise PlanError(
             f"--lake {lake!r}: name a folder or an object-store URI, without *, ? and ["
@@ -171,7 +174,8 @@ def deviations(layout: Layout) -> list[str]:
 
 def summary(layout: Layout) -> dict[str, Any]:
     """Records and sequences of a finished run, from the totals of its outputs."""
-    read_counts = [folder.totals() or {"counts": {}} for folder in layout.documents.values()]
+    read = [s.name for s in layout.plan.model.sources]
+    read_counts = [layout.documents[name].totals() or {"counts": {}} for name in read]
     names = ("records", "documents", "failed", "skipped")
     total = {n: sum(t["counts"].get(n, 0) for t in read_counts) for n in names}
     stages = []
@@ -191,7 +195,12 @@ def summary(layout: Layout) -> dict[str, Any]:
                 "shards": folder.uri,
             }
         )
-    return {**total, "stages": stages}
+    recipes = [
+        {"name": source.removeprefix("synth."), **totals["counts"]}
+        for source in layout.made
+        if (totals := layout.documents[source].totals()) is not None
+    ]
+    return {**total, "recipes": recipes, "stages": stages}
 
 
 def check_writable(lake: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.servers import Server
 from workflows.cli import main
 
 
@@ -16,6 +17,7 @@ def tokenmill(*arguments: str):
 
 
 COMMANDS = ["init", "run", "status", "audit", "trace", "inspect", "report", "languages"]
+COMMANDS += ["recipes", "try"]
 
 
 def test_every_command_has_help_and_is_documented(request):
@@ -29,6 +31,9 @@ def test_every_command_has_help_and_is_documented(request):
             for option in parameter.opts:
                 if option.startswith("--"):
                     assert option in readme, f"{name} {option} is not in docs/commands.md"
+
+
+TRY = ["try", "--text", "nowhere.txt", "--base-url", "http://127.0.0.1:1/v1", "--model", "m"]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,10 @@ def test_every_command_has_help_and_is_documented(request):
         (["inspect", "nowhere"], 1, "there is no Parquet file at nowhere"),
         (["languages", "Frenhc"], 2, "French"),
         (["init", "nowhere"], 2, "there is no folder nowhere"),
+        ([*TRY, "qb"], 2, "unknown recipe 'qb'; did you mean 'qa'"),
+        ([*TRY, "qa", "--language", "eng"], 2, "unknown language 'eng'"),
+        ([*TRY, "qa", "--round", "9"], 2, "qa has rounds 0 to 2"),
+        ([*TRY, "qa"], 2, "there is no text file nowhere.txt"),
     ],
 )
 def test_wrong_uses_name_the_thing_and_the_remedy(small_plan, tmp_path, arguments, code, message):
@@ -168,3 +177,27 @@ def test_a_plan_stopped_early_goes_on_later(small_plan, tmp_path):
     assert first.exit_code == 0, first.output
     lines = json.loads(tokenmill("status", "--lake", lake, "--json").stdout)["lines"]
     assert {line["step"] for line in lines if line["state"] == "done"} == {"read"}
+
+
+def test_try_shows_prompt_answer_and_verdicts(tmp_path):
+    text = tmp_path / "seed.txt"
+    text.write_text("Bees dance to tell where flowers are. The dance is a figure of eight. " * 9)
+    with Server() as server:
+        found = tokenmill(
+            *("try", "qa", "--text", text, "--model", "scripted"),
+            *("--base-url", server.url, "--language", "eng_Latn"),
+        )
+    assert found.exit_code == 0
+    prompt, _, rest = found.stdout.partition("--- answer of scripted\n")
+    assert "in English" in prompt
+    assert "Bees dance" in prompt
+    assert rest.startswith("Q: What is said in sentence 0?\nA: Bees dance")
+    assert "ok      form" in rest
+    assert rest.endswith("accepted\n")
+
+
+def test_recipes_say_what_they_follow_and_what_they_made(small_lake):
+    assert "arXiv" in tokenmill("recipes", "--lake", "nowhere").stdout
+    rows = json.loads(tokenmill("recipes", "--lake", small_lake, "--json").stdout)
+    assert {row["name"] for row in rows} >= {"qa", "textbook"}
+    assert all(row["requests"] is None for row in rows)

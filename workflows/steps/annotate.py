@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -50,11 +50,11 @@ class Job:
     sidecars: Mapping[str, Sidecar]
 
 
-def run(context: Context) -> None:
-    """Write the contamination index, then all sidecars of all sources."""
+def run(context: Context, sources: Iterable[str] | None = None) -> None:
+    """Write the contamination index, then all sidecars of the sources, by default those that were read."""
     _build_index(context)
-    layout = context.layout
-    jobs = {source: _job(context, source) for source in layout.documents}
+    read = (source.name for source in context.plan.model.sources)
+    jobs = {source: _job(context, source) for source in sources or read}
     missing = {
         (source, name): set(sidecar.folder.entries())
         for source, job in jobs.items()

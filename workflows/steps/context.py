@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from corpus.lake import Entry, Folder
+import pyarrow as pa
+
+from corpus.lake import Entry, Folder, read_part, same_ids
 from corpus.readers import InputFile
 from workflows.engine import Engine, Item
 from workflows.layout import Layout
@@ -94,13 +96,33 @@ class Part:
 
 def all_parts(layout: Layout) -> list[Part]:
     """Every documents part of the plan, in an order that does not depend on the plan's."""
+    return parts_of(layout, layout.documents)
+
+
+def parts_of(layout: Layout, sources: Iterable[str]) -> list[Part]:
+    """The documents parts of these sources, in an order that does not depend on the plan's; numbered from 0."""
     found = [
         (source, file.name, file.rows, file.bytes)
-        for source, folder in sorted(layout.documents.items())
-        for entry in folder.entries().values()
+        for source in sorted(sources)
+        for entry in layout.documents[source].entries().values()
         for file in entry.files
     ]
     return [Part(number, *part) for number, part in enumerate(found)]
+
+
+def read_columns(of: Mapping[str, Folder], part: Part, names: Iterable[str]) -> pa.Table:
+    """`id` and the columns `names` of one part, from the part-aligned folders `of` that hold them, checked by id."""
+    wanted = sorted(set(names) & of.keys())
+    columns: dict[str, pa.ChunkedArray] = {}
+    first: pa.Table | None = None
+    for folder in sorted({of[name] for name in wanted}, key=lambda folder: folder.path):
+        here = [name for name in wanted if of[name] == folder]
+        table = read_part(folder, part.name, ["id", *here])
+        first = table if first is None else first
+        same_ids(first, table, f"{folder.path}/{part.name}")
+        columns |= {name: table.column(name) for name in here}
+    assert first is not None, "at least one of the columns is measured"
+    return pa.table({"id": first.column("id"), **columns})
 
 
 def part_groups(parts: list[Part], *, bytes_: int = 1 << 62) -> list[list[Part]]:

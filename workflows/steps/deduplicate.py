@@ -220,7 +220,7 @@ def _job(context: Context) -> Job:
         hashes=_folders(layout.sidecars, "content_hash"),
         signatures=_folders(layout.sidecars, "minhash"),
         sidecars=layout.duplicates,
-        priorities={source.name: source.priority for source in model.sources},
+        priorities=context.layout.priorities,
         ngram=model.deduplicate.ngram,
         bands=model.deduplicate.bands,
         threshold=model.deduplicate.threshold,

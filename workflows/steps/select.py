@@ -43,7 +43,7 @@ from mixers.selection import (
 from workflows.engine import Item
 from workflows.measures import DOCUMENT_COLUMNS, all_fields
 from workflows.plan import Plan
-from workflows.steps.context import Context, Part, all_parts, part_groups
+from workflows.steps.context import Context, Part, all_parts, part_groups, read_columns
 
 KINDS = ("web", "pdf", "text", "docs", "code", "math", "sentences", "synthetic")  # the usual ones
 ALLOCATION = "allocation.json"
@@ -148,12 +148,11 @@ def frame_of(job: Job, part: Part, rules: Mapping[str, Rules]) -> pl.DataFrame:
     same_ids(tokens, splits, f"{job.splits[part.source].path}/{part.name}")
     columns["split"] = splits.column("split")
     of = job.annotations[part.source]
-    wanted = sorted((columns_of(rules) | {"language"}) & of.keys())
-    for folder in sorted({of[name] for name in wanted}, key=lambda folder: folder.path):
-        names = [name for name in wanted if of[name] == folder]
-        sidecar = read_part(folder, part.name, ["id", *names])
-        same_ids(tokens, sidecar, f"{folder.path}/{part.name}")
-        columns |= {name: sidecar.column(name) for name in names}
+    wanted = (columns_of(rules) | {"language"}) & of.keys()
+    if wanted:
+        measured = read_columns(of, part, wanted)
+        same_ids(tokens, measured, f"annotations of {part.source}/{part.name}")
+        columns |= {name: measured.column(name) for name in wanted}
     frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
     return with_thresholds(
         frame.with_columns(source=pl.lit(part.source), kind=pl.lit(job.kinds[part.source]))
@@ -223,14 +222,11 @@ def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
 
 def _job(context: Context) -> Job:
     layout, plan = context.layout, context.plan
-    measured = all_fields(plan.model)
-    key_of = {field.name: key for key, fields in measured.items() for field in fields}
-    annotations: dict[str, dict[str, Folder]] = {}
-    for source, sidecars in layout.sidecars.items():
-        folders = {sidecar.annotator: sidecar.folder for sidecar in sidecars}
-        of = {column: folders[key] for column, key in key_of.items()}
-        of |= dict.fromkeys(duplicates.SCHEMA.names[1:], layout.duplicates[source])
-        annotations[source] = of | dict.fromkeys(DOCUMENT_COLUMNS, layout.documents[source])
+    annotations = {
+        source: layout.columns(source)
+        | dict.fromkeys(duplicates.SCHEMA.names[1:], layout.duplicates[source])
+        for source in layout.documents
+    }
     return Job(
         root=layout.selection_root,
         groups=tuple(tuple(group) for group in part_groups(all_parts(layout))),
@@ -241,6 +237,6 @@ def _job(context: Context) -> Job:
         selections=layout.selections,
         kinds=plan.kinds,
         mixtures=plan.mixtures,
-        columns=rule_columns(measured),
+        columns=rule_columns(all_fields(plan.model)),
         seed=plan.model.seed,
     )

@@ -1,0 +1,106 @@
+"""What a recipe is: how a model is asked to write a document from another one, and how its answer is judged.
+
+A recipe is an entry in `synth.RECIPES` and a prompt file beside it, `synth/prompts/<name>.md`. What it does not
+say is the same for all: seeds are chosen by the plan, a failed round is asked again with the next temperature, an
+answer becomes a document when every verdict has passed, and each rejection is counted by the name of the first
+guard that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from corpus.guards import Verdict
+
+VERSION = 1  # of `judge`
+Role = Literal["vl", "refine", "general", "math", "code", "judge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """What a recipe is shown of the document that it starts from."""
+
+    text: str  # the span, not all of the document
+    language: str  # `eng_Latn`; "" where it is not known
+    name: str = ""  # of that language, in English
+    target: str = ""  # what the request asks for, where the recipe has targets
+
+
+class Unparsable(Exception):  # noqa: N818
+    """The answer has not the form that was asked for; the message says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way to make documents out of documents."""
+
+    name: str
+    version: int  # raised when prompt, parser or verifier change: part of ids and fingerprints
+    role: Role  # which of the plan's models writes
+    seeds: str  # SQL over annotations: which documents are fit to start from, unless the plan says
+    characters: tuple[int, int]  # least and most of the seed's text that goes into the prompt
+    max_tokens: int
+    parse: Callable[[str], str]  # answer to document text; raises Unparsable
+    verify: Callable[[Seed, str], Sequence[Verdict]]  # of the parsed text, against the seed
+    literature: str  # what it follows
+    temperatures: tuple[float, ...] = (0.7, 0.9, 1.0)  # one per round
+    top_p: float = 0.95
+    schema: Mapping[str, Any] | None = None  # JSON schema of the answer
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # of the documents it makes
+
+    @property
+    def rounds(self) -> int:
+        """How often a seed is asked about at most."""
+        return len(self.temperatures)
+
+    def parameters(self, round_: int, seed: int) -> dict[str, Any]:
+        """What the engine is told, besides the messages."""
+        temperature = self.temperatures[round_]
+        return {
+            "temperature": temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "seed": seed,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What became of one answer: the document's text, or the verdict that rejected it."""
+
+    text: str | None
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def failed(cls, guard: str, detail: str) -> Judged:
+        """A rejection for one reason."""
+        return cls(text=None, verdicts=(Verdict(guard=guard, passed=False, detail=detail),))
+
+    @property
+    def reason(self) -> str:
+        """The first guard that failed; "" for an accepted answer."""
+        return next((verdict.guard for verdict in self.verdicts if not verdict.passed), "")
+
+    @property
+    def detail(self) -> str:
+        """What that guard found."""
+        return next((verdict.detail for verdict in self.verdicts if not verdict.passed), "")
+
+
+def judge(recipe: Recipe, seed: Seed, answer: str, finish_reason: str) -> Judged:
+    """Parse and verify one answer. A pure function: it can be run again with new guards, without a model."""
+    complete = Verdict(
+        guard="truncated", passed=finish_reason != "length", detail=f"finish reason {finish_reason}"
+    )
+    if not complete.passed:
+        return Judged(text=None, verdicts=(complete,))
+    try:
+        text = recipe.parse(answer).strip()
+    except Unparsable as error:
+        form = Verdict(guard="form", passed=False, detail=str(error))
+        return Judged(text=None, verdicts=(complete, form))
+    verdicts = (complete, Verdict(guard="form", passed=True), *recipe.verify(seed, text))
+    passed = all(verdict.passed for verdict in verdicts)
+    return Judged(text=text if passed else None, verdicts=verdicts)

@@ -1,0 +1,98 @@
+"""Every engine gives every call one row; the OpenAI engine outlives a bad server and names a dead one."""
+
+from __future__ import annotations
+
+import socket
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.calls import RESPONSES, Call
+from tests.servers import TRANSPORT, Server
+from workflows.engines import EngineError, Model, ask
+
+
+def calls(count: int, **more) -> list[Call]:
+    return [
+        Call(
+            id=number.to_bytes(16, "big"),
+            messages=[{"role": "user", "content": f"Passage: Sentence {number} is here. And more"}],
+            parameters={"temperature": 0.0, "max_tokens": 50, "seed": number},
+            **more,
+        )
+        for number in range(count)
+    ]
+
+
+def openai(url: str, **more) -> Model:
+    return Model(engine="openai", model="scripted", base_url=url, **more)
+
+
+def test_each_call_has_one_row_and_no_more_are_in_flight_than_allowed():
+    with Server() as server:
+        rows = list(ask(openai(server.url, in_flight=5), calls(40)))
+    assert sorted(row["id"] for row in rows) == [call.id for call in calls(40)]
+    assert {row["error"] for row in rows} == {None}
+    assert {row["finish_reason"] for row in rows} == {"stop"}
+    assert server.busiest <= 5
+    table = pa.Table.from_pylist(rows, schema=RESPONSES)
+    assert table.num_rows == 40
+    by_id = {row["id"]: row for row in rows}
+    assert "Sentence 7 is here" in by_id[calls(8)[7].id]["text"]
+
+
+def test_faults_are_retried_and_what_stays_is_a_row_with_its_reason():
+    model = {"timeout": 0.3, "deadline": 30.0, "retries": 1, "in_flight": 16}
+    with Server(faults=TRANSPORT, share=0.5) as server:
+        rows = list(ask(openai(server.url, **model), calls(60)))
+    assert sorted(row["id"] for row in rows) == [call.id for call in calls(60)]
+    reasons = {(row["error"] or "none").partition(":")[0] for row in rows}
+    assert reasons >= {"none", "http_500", "bad_response"}
+    assert reasons <= {"none", "http_429", "http_500", "timeout", "connection", "bad_response"}
+    assert all((row["text"] is None) == (row["error"] is not None) for row in rows)
+    assert set(server.faulted) == {*TRANSPORT, "none"}
+
+
+def test_the_server_is_sent_the_schema_the_choices_and_the_images(monkeypatch):
+    from workflows.engines.openai import _body
+
+    schema = {"type": "object"}
+    (call,) = calls(1, schema=schema, choices=("a", "b"), images=(b"\x89PNG",))
+    body = _body(openai("http://127.0.0.1:1/v1"), call)
+    assert body["response_format"]["json_schema"]["schema"] == schema
+    assert body["extra_body"] == {"structured_outputs": {"choice": ["a", "b"]}}
+    image, text = body["messages"][-1]["content"]
+    assert image["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+    assert text["text"].startswith("Passage")
+    assert body["seed"] == 0
+
+
+def test_a_dead_endpoint_is_named_with_the_remedy():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    model = openai(f"http://127.0.0.1:{port}/v1", retries=0, in_flight=4)
+    rows = ask(model, calls(100))
+    with pytest.raises(
+        EngineError, match=rf"nobody answers at http://127.0.0.1:{port}/v1.*base_url"
+    ):
+        list(rows)
+
+
+def test_a_table_of_responses_is_replayed_and_a_miss_is_a_row(tmp_path):
+    with Server() as server:
+        rows = list(ask(openai(server.url), calls(5)))
+    folder = tmp_path / "responses"
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows, schema=RESPONSES), folder / "some.parquet")
+    replayed = list(ask(Model(engine="replay", model="m", responses=str(folder)), calls(6)))
+    as_stored = pa.Table.from_pylist(rows, schema=RESPONSES).sort_by("id")
+    assert pa.Table.from_pylist(replayed[:5], schema=RESPONSES) == as_stored
+    assert replayed[5]["error"].startswith("replay_miss")
+
+
+def test_responses_that_are_not_there_are_named(tmp_path):
+    model = Model(engine="replay", model="m", responses=str(tmp_path / "none"))
+    with pytest.raises(EngineError, match=r"no responses can be read at .*none"):
+        list(ask(model, calls(1)))

@@ -1,0 +1,61 @@
+"""`tokenmill try`: one call of a recipe on one text, with everything that happens to it laid open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corpus.calls import Call
+from corpus.errors import PlanError
+from corpus.languages import LANGUAGES
+from corpus.strict_yaml import unknown
+from synth import RECIPES
+from synth.prompt import render
+from synth.recipe import Judged, Seed, judge
+from workflows import engines
+from workflows.engines import Model
+from workflows.steps.synthesise import span_end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What was asked, what came, and what became of it."""
+
+    messages: list[dict[str, str]]
+    parameters: Mapping[str, Any]
+    response: Mapping[str, Any]  # a row of `corpus.calls.RESPONSES`
+    judged: Judged
+
+
+def attempt(name: str, path: str, language: str, model: Model, round_: int = 0) -> Attempt:
+    """Ask once about the beginning of a text file. PlanError for a recipe, file or language that does not exist."""
+    if name not in RECIPES:
+        raise PlanError(unknown("recipe", name, RECIPES))
+    if language and language not in LANGUAGES:
+        raise PlanError(unknown("language", language, LANGUAGES))
+    recipe = RECIPES[name]
+    if not 0 <= round_ < recipe.rounds:
+        raise PlanError(f"--round {round_}: {name} has rounds 0 to {recipe.rounds - 1}")
+    text = _read(path)
+    shown = text[: span_end(text, recipe.characters[1])]
+    english = LANGUAGES[language].name if language else ""
+    seed = Seed(text=shown, language=language, name=english)
+    messages, parameters = render(recipe, seed), recipe.parameters(round_, seed=0)
+    call = Call(id=bytes(16), messages=messages, parameters=parameters, schema=recipe.schema)
+    (response,) = engines.ask(model, [call])
+    if response["error"] is None:
+        judged = judge(recipe, seed, response["text"], response["finish_reason"])
+    else:
+        judged = Judged.failed(*response["error"].partition(": ")[::2])
+    return Attempt(messages=messages, parameters=parameters, response=response, judged=judged)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PlanError(f"there is no text file {path}") from None
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise PlanError(f"{path} is no UTF-8 text file ({error})") from None

