@@ -1,10 +1,8 @@
-"""Recipes for synthetic text: prompts, parsing, verification. The dict names them; a prompt stands in
+"""Recipes for synthetic text: prompts, parsing, verification. `synth.recipes` is their table; a prompt is a file of
 `synth/prompts/`.
 """
 
 from synth.recipe import Recipe
-from synth.recipes import QA, TEXTBOOK
-
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (QA, TEXTBOOK)}
+from synth.recipes import RECIPES
 
 __all__ = ["RECIPES", "Recipe"]

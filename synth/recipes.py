@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from corpus.guards import Verdict
 from synth.recipe import Recipe, Seed, Unparsable
@@ -65,6 +66,18 @@ QA = Recipe(
     verify=not_empty,
     literature="question-answer pairs from web text: Nemotron-CC, arXiv 2412.02595",
 )
+FAQ = replace(
+    QA,
+    name="faq",
+    max_tokens=768,
+    literature="web text rewritten in question-answer style: WRAP, arXiv 2401.16380",
+)
+INSTRUCTION = replace(
+    QA,
+    name="instruction",
+    max_tokens=1024,
+    literature="instructions from documents: instruction pre-training, arXiv 2406.14491",
+)
 TEXTBOOK = Recipe(
     name="textbook",
     version=1,
@@ -74,5 +87,11 @@ TEXTBOOK = Recipe(
     max_tokens=1024,
     parse=prose,
     verify=not_empty,
-    literature="textbook sections: phi-1, arXiv 2306.11644; Cosmopedia",
+    literature="textbook sections: phi-1, arXiv 2306.11644; phi-1.5, arXiv 2309.05463",
 )
+TUTORIAL = replace(
+    TEXTBOOK,
+    name="tutorial",
+    literature="tutorials from web text: Cosmopedia, after phi-1.5, arXiv 2309.05463",
+)
+RECIPES = {recipe.name: recipe for recipe in (QA, FAQ, INSTRUCTION, TEXTBOOK, TUTORIAL)}

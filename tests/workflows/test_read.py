@@ -88,9 +88,7 @@ def test_a_unit_with_nothing_but_failures_is_committed_too(tmp_path):
 
 
 def attempt(task: Job, work: dict, tmp_path) -> dict:
-    row = {"item": json.dumps(work)}
-    outcome = _attempt(lambda i: read_unit({"s": task}, i), str(tmp_path / "stop"), row)
-    return json.loads(outcome["outcome"])
+    return _attempt(lambda i: read_unit({"s": task}, i), str(tmp_path / "stop"), work)
 
 
 def test_a_file_that_is_gone_is_a_named_error_and_nothing_is_committed(tmp_path):
