@@ -62,17 +62,15 @@ def main() -> None:
 # --- the readers ---
 
 
-def ours(path: Path) -> tuple[list[str], tuple[Page, ...]]:
-    """The text of each page as it stands in the document, and the pages."""
+def ours(paths: Sequence[Path]) -> Iterator[tuple[list[str], tuple[Page, ...]]]:
+    """Of each file the text of its pages as it stands in the document, and the pages."""
     reader = READERS["pdf"]
-    file = InputFile(path=path.name, uri=str(path), size=path.stat().st_size)
-    (record,) = reader.read([file], reader.options(), Limits())
-    pages: tuple[Page, ...] = getattr(record, "pages", ())
-    if not isinstance(record, Record):
-        return ["" for _ in pages], pages
-    ends = [0, *record.metadata["page_ends"]]
-    texts = [record.text[a:b] for a, b in pairwise(ends)]
-    return texts, pages
+    files = [InputFile(path=path.name, uri=str(path), size=path.stat().st_size) for path in paths]
+    for record in reader.read(files, reader.options(), Limits()):
+        pages: tuple[Page, ...] = getattr(record, "pages", ())
+        ends = record.metadata["page_ends"] if isinstance(record, Record) else [0] * len(pages)
+        text = record.text if isinstance(record, Record) else ""
+        yield [text[start:end] for start, end in pairwise([0, *ends])], pages
 
 
 def mupdf(path: Path) -> list[str]:
@@ -90,9 +88,10 @@ def unit_tests() -> Iterator[Figure]:
     tests += [
         {"pdf": name, "page": 1, "id": f"{name}_baseline", "type": "baseline"} for name in files
     ]
-    mine = {name: ours(folder / "pdfs" / name) for name in files}
+    paths = [folder / "pdfs" / name for name in files]
+    mine = dict(zip(files, ours(paths), strict=True))
     for name, (_, pages) in mine.items():
-        print(name, *(f"{page.arm}" for page in pages))
+        print(name, *(page.arm for page in pages))
     texts = {
         name: {"ours": mine[name][0], "PyMuPDF": mupdf(folder / "pdfs" / name)} for name in files
     }
@@ -209,8 +208,8 @@ def routing() -> Iterator[Figure]:
         print("folder", "file", "page", "arm", "features", sep="\t", file=table)
         for folder in FOLDERS:
             arms: Counter[str] = Counter()
-            for path in sorted((DATA / "pdf" / folder).glob("*.pdf")):
-                _, pages = ours(path)
+            paths = sorted((DATA / "pdf" / folder).glob("*.pdf"))
+            for path, (_, pages) in zip(paths, ours(paths), strict=True):
                 arms.update(page.arm for page in pages)
                 for page in pages:
                     features = json.dumps(dict(page.features), sort_keys=True)
@@ -235,11 +234,11 @@ def known_pages() -> Iterator[Figure]:
     seconds: list[float] = []
     edgar = "\n".join(mupdf(DATA / "pdf" / "gnarly" / "edgar.pdf"))
     for name in ("edgar_image.pdf", "edgar-rotated90.pdf"):
-        texts, _ = ours(DATA / "pdf" / "gnarly" / name)
+        ((texts, _),) = ours([DATA / "pdf" / "gnarly" / name])
         yield from _agreement(f"gnarly/{name}", "\n".join(texts), edgar)
     truth = json.loads((SAMPLES / "truth.json").read_text("utf-8"))
     for name in ("picture.pdf", "rotated.pdf"):
-        texts, _ = ours(SAMPLES / name)
+        ((texts, _),) = ours([SAMPLES / name])
         yield from _agreement(f"samples/{name}", "\n".join(texts), "\n".join(truth[name]))
     for turn in TURNS:
         found, true = [], []

@@ -11,6 +11,7 @@ are left out; where they are many, the whole page is. Features:
 | `ocr_chars` | characters of all lines, without white space |
 | `ocr_confidence` | the engine's confidence, 0 to 1: the mean over these characters |
 | `ocr_doubtful_share` | of these characters, those in lines that were left out (confidence below `MIN_LINE`) |
+| `ocr_density` | letters and digits that were read, per height of its line in the length of all lines |
 | `ocr_odd_word_share` | of the characters of the text, those in words that mix letters with digits or symbols |
 | `ink` | share of the page's pixels that differ from its paper |
 | `rotation` | degrees clockwise by which the page was turned before it was read |
@@ -55,12 +56,13 @@ def read_page(page: Pixels, ocr: Ocr) -> tuple[str, str, dict[str, Any]]:
     """(arm, text in normal form, features) of a page."""
     features: dict[str, Any] = {"ocr": label(ocr.engine), "ink": ink(page)}
     turned, seen = engine(ocr.engine, ocr.languages).read(page) if features["ink"] else (0, [])
-    sure = [line for line in seen if line.confidence >= MIN_LINE]
+    sure = [line for line in seen if line.confidence >= MIN_LINE and line.text]
     text = normalise(text_of(sure))
     features |= {
         "ocr_chars": sum(map(_size, seen)),
         "ocr_confidence": round(_mean(seen), 4),
         "ocr_doubtful_share": round(1 - sum(map(_size, sure)) / max(sum(map(_size, seen)), 1), 4),
+        "ocr_density": round(_density(seen), 4),
         "ocr_odd_word_share": text_features(text)["odd_word_share"],
         "rotation": turned,
     }
@@ -137,6 +139,13 @@ def _line(line: Seen, block: int) -> Line:
 
 def _size(line: Seen) -> int:
     return sum(not char.isspace() for char in line.text)
+
+
+def _density(lines: Sequence[Seen]) -> float:
+    """Of a script that the model does not know it reads the commas, and is sure of them."""
+    letters = sum(char.isalnum() for line in lines for char in line.text)
+    sides = [sorted((line.x1 - line.x0, _height(line))) for line in lines]
+    return letters / max(sum(length / max(height, 1.0) for height, length in sides), 1.0)
 
 
 def _mean(lines: Sequence[Seen]) -> float:

@@ -70,7 +70,7 @@ class Seen:
     y0: float
     x1: float
     y1: float
-    text: str
+    text: str  # "" where the line was seen and not read
     confidence: float  # 0 to 1
     block: int | None = None  # where the engine finds blocks
 
@@ -188,7 +188,6 @@ class RapidOcr:
                 confidence=confidence,
             )
             for box, (text, confidence) in zip(boxes, read, strict=True)
-            if text.strip()
         ]
 
     def _recognised(self, crops: Sequence[Any]) -> list[tuple[str, float]]:

@@ -31,7 +31,10 @@ MAX_ODD_WORDS_OF_SCAN = 0.12  # where the text is the invisible layer of a scan
 MIN_CHARS = 50  # below, no word is called odd
 SCAN_IMAGE = 0.5  # of the area
 FEW_CHARS = 50  # on a page that is mostly picture: its text is in the picture
-MIN_CONFIDENCE = 0.85  # of OCR, over the characters of a page
+MIN_CONFIDENCE = 0.9  # of OCR, over the characters of a page; Greek, which it cannot read, has 0.88
+MIN_DENSITY = (
+    0.4  # letters per line height of line; Cyrillic, of which it reads the commas, has 0.0
+)
 MAX_DOUBTFUL = 0.2  # share of its characters in lines that OCR is not sure of
 MAX_ODD_WORDS_OF_OCR = 0.2
 MAX_INK_OF_BLANK = 0.002  # of a page on which OCR finds no line: specks
@@ -63,6 +66,7 @@ def ocr_arm(features: Mapping[str, float | int | bool | str]) -> Arm:
         return "blank" if float(features["ink"]) <= MAX_INK_OF_BLANK else "untrusted"
     sure = (
         float(features["ocr_confidence"]) >= MIN_CONFIDENCE
+        and float(features["ocr_density"]) >= MIN_DENSITY
         and float(features["ocr_doubtful_share"]) <= MAX_DOUBTFUL
         and float(features["ocr_odd_word_share"]) <= MAX_ODD_WORDS_OF_OCR
     )

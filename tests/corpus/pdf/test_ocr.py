@@ -73,11 +73,21 @@ def test_noise_stays_untrusted() -> None:
     assert read_page(noise, RAPIDOCR)[:2] == ("untrusted", "")
 
 
-def test_a_script_that_the_model_does_not_know_stays_untrusted() -> None:
+UNKNOWN = {
+    "Arabic": "تغادر العبارة الرصيف الشمالي في الساعة السابعة وتحمل الرسائل والخبز والطبيب. ",
+    "Cyrillic": "Паром уходит в семь, от северного причала: он везёт письма, хлеб и врача. ",
+    "Greek": "Το πλοίο φεύγει στις επτά από τη βόρεια αποβάθρα, με γράμματα και ψωμί. ",
+}
+
+
+@pytest.mark.parametrize("script", UNKNOWN)
+def test_a_script_that_the_model_does_not_know_stays_untrusted(script: str) -> None:
+    """Of Cyrillic it reads the commas, and is sure of them."""
     document = pymupdf.open()
-    text = "تغادر العبارة الرصيف الشمالي في الساعة السابعة وتحمل الرسائل والخبز والطبيب. " * 4
-    drawn = document.new_page(width=400, height=300)
-    drawn.insert_htmlbox(pymupdf.Rect(20, 20, 380, 280), f'<p dir="rtl">{text}</p>')
+    direction = "rtl" if script == "Arabic" else "ltr"
+    html = f'<p dir="{direction}">{UNKNOWN[script] * 3}</p>'
+    drawn = document.new_page(width=400, height=200)
+    drawn.insert_htmlbox(pymupdf.Rect(20, 20, 380, 180), html)
     assert read_page(render(document.tobytes(), (), 0), RAPIDOCR)[:2] == ("untrusted", "")
 
 
