@@ -13,6 +13,7 @@ are left out; where they are many, the whole page is. Features:
 | `ocr_doubtful_share` | of these characters, those in lines that were left out (confidence below `MIN_LINE`) |
 | `ocr_density` | letters and digits that were read, per height of its line in the length of all lines |
 | `ocr_odd_word_share` | of the characters of the text, those in words that mix letters with digits or symbols |
+| `ocr_unread` | language of the text, where the engine lacks letters of it; else "" |
 | `ink` | share of the page's pixels that differ from its paper |
 | `rotation` | degrees clockwise by which the page was turned before it was read |
 
@@ -32,7 +33,7 @@ import numpy as np
 
 from corpus.normalise import normalise
 from corpus.pdf.layout import Line, page_text
-from corpus.pdf.ocr_engines import Name, Pixels, Seen, check, engine, label
+from corpus.pdf.ocr_engines import Name, Pixels, Seen, check, engine, label, unread
 from corpus.pdf.trust import ocr_arm, text_features
 
 MIN_LINE = 0.6  # confidence of a line that is kept
@@ -64,6 +65,7 @@ def read_page(page: Pixels, ocr: Ocr) -> tuple[str, str, dict[str, Any]]:
         "ocr_doubtful_share": round(1 - sum(map(_size, sure)) / max(sum(map(_size, seen)), 1), 4),
         "ocr_density": round(_density(seen), 4),
         "ocr_odd_word_share": text_features(text)["odd_word_share"],
+        "ocr_unread": unread(ocr.engine, text),
         "rotation": turned,
     }
     if not seen:

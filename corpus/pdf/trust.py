@@ -65,7 +65,8 @@ def ocr_arm(features: Mapping[str, float | int | bool | str]) -> Arm:
     if not features["ocr_chars"]:
         return "blank" if float(features["ink"]) <= MAX_INK_OF_BLANK else "untrusted"
     sure = (
-        float(features["ocr_confidence"]) >= MIN_CONFIDENCE
+        not features["ocr_unread"]
+        and float(features["ocr_confidence"]) >= MIN_CONFIDENCE
         and float(features["ocr_density"]) >= MIN_DENSITY
         and float(features["ocr_doubtful_share"]) <= MAX_DOUBTFUL
         and float(features["ocr_odd_word_share"]) <= MAX_ODD_WORDS_OF_OCR

@@ -76,13 +76,14 @@ def test_noise_stays_untrusted() -> None:
 UNKNOWN = {
     "Arabic": "تغادر العبارة الرصيف الشمالي في الساعة السابعة وتحمل الرسائل والخبز والطبيب. ",
     "Cyrillic": "Паром уходит в семь, от северного причала: он везёт письма, хлеб и врача. ",
+    "Vietnamese": "Chuyến phà rời bến cảng phía bắc lúc bảy giờ, mang theo thư từ, bánh mì và bác sĩ. ",
     "Greek": "Το πλοίο φεύγει στις επτά από τη βόρεια αποβάθρα, με γράμματα και ψωμί. ",
 }
 
 
 @pytest.mark.parametrize("script", UNKNOWN)
-def test_a_script_that_the_model_does_not_know_stays_untrusted(script: str) -> None:
-    """Of Cyrillic it reads the commas, and is sure of them."""
+def test_what_the_model_does_not_know_stays_untrusted(script: str) -> None:
+    """Of Cyrillic it reads the commas, of Vietnamese all but the tones, and is sure of them."""
     document = pymupdf.open()
     direction = "rtl" if script == "Arabic" else "ltr"
     html = f'<p dir="{direction}">{UNKNOWN[script] * 3}</p>'
@@ -121,6 +122,8 @@ def test_what_runs_up_the_margin_comes_last() -> None:
 def test_languages_that_an_engine_cannot_read_are_refused() -> None:
     check("rapidocr", ["de", "zho_Hans", "Japanese"])
     check("tesseract", ["ar"])
+    with pytest.raises(ValueError, match="vie_Latn is not read by"):
+        check("rapidocr", ["vi"])
     with pytest.raises(ValueError, match=r"arb_Arab is not read by .*tesseract"):
         Ocr(engine="rapidocr", languages=("ar",))
 
