@@ -31,6 +31,7 @@ MAX_ODD_WORDS_OF_SCAN = 0.12  # where the text is the invisible layer of a scan
 MIN_CHARS = 50  # below, no word is called odd
 SCAN_IMAGE = 0.5  # of the area
 FEW_CHARS = 50  # on a page that is mostly picture: its text is in the picture
+MIN_CHARS_OF_OCR = 3  # it reads a letter into a blot or a tick box
 MIN_CONFIDENCE = 0.9  # of OCR, over the characters of a page; Greek, which it cannot read, has 0.88
 MIN_DENSITY = (
     0.4  # letters per line height of line; Cyrillic, of which it reads the commas, has 0.0
@@ -66,6 +67,7 @@ def ocr_arm(features: Mapping[str, float | int | bool | str]) -> Arm:
         return "blank" if float(features["ink"]) <= MAX_INK_OF_BLANK else "untrusted"
     sure = (
         not features["ocr_unread"]
+        and int(features["ocr_chars"]) >= MIN_CHARS_OF_OCR
         and float(features["ocr_confidence"]) >= MIN_CONFIDENCE
         and float(features["ocr_density"]) >= MIN_DENSITY
         and float(features["ocr_doubtful_share"]) <= MAX_DOUBTFUL

@@ -68,6 +68,14 @@ def test_blank_paper_is_blank() -> None:
     assert 0 < features["ink"] < 0.0001
 
 
+def test_a_blot_is_no_letter() -> None:
+    document = pymupdf.open()
+    drawn = document.new_page(width=200, height=200)
+    drawn.draw_circle((100, 100), 40, color=(0, 0, 0), width=2)
+    drawn.draw_circle((100, 100), 15, fill=(0, 0, 0))
+    assert read_page(render(document.tobytes(), (), 0), RAPIDOCR)[:2] == ("untrusted", "")
+
+
 def test_noise_stays_untrusted() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (700, 500)).astype(np.uint8)
     assert read_page(noise, RAPIDOCR)[:2] == ("untrusted", "")
