@@ -11,8 +11,8 @@
 - `pdf/gnarly`, `pdf/docling`, `pdf/pdfjs`: which arm read each page, and on what features that was decided, in
   `build/pdf_arms/routing.tsv`.
 - turned and image-only pages whose text is known: `edgar_image.pdf` and `edgar-rotated90.pdf` beside the text layer of
-  `edgar.pdf`; the samples' pictures beside their truth; first pages of docling that have a sound text layer, drawn and
-  turned, beside that text layer. Recall and precision are of words, as in `bench_pdf_text`.
+  `edgar.pdf`; the samples' pictures beside their truth; first pages of docling in Latin script that have a sound text
+  layer, drawn and turned, beside that text layer. Recall and precision are of words, as in `bench_pdf_text`.
 - CPU seconds of OCR per page, in one process and on one thread, with the model loaded.
 """
 
@@ -262,12 +262,14 @@ def _rapidocr() -> Ocr:
 
 @cache
 def _drawn() -> Sequence[tuple[Any, str]]:
-    """The first page of each English file of docling with a text layer, as pixels, and its text."""
+    """The first page of each file of docling in Latin script with a sound text layer, as pixels,
+    and its text."""
     found = []
     for path in sorted((DATA / "pdf" / "docling").glob("*.pdf")):
         data = path.read_bytes()
         (page,) = read_pages(data, (), 10_000, 0, 1).pages
-        if page.arm == "text" and "right_to_left" not in path.name:
+        latin = sum("a" <= char.lower() <= "\u024f" for char in page.text if char.isalpha())
+        if page.arm == "text" and latin > 0.9 * sum(map(str.isalpha, page.text)):
             found.append((render(data, (), 0), page.text))
     return found
 
