@@ -210,10 +210,13 @@ def _text(page: pymupdf.Page) -> tuple[str, float]:
     if any(_has_rtl(span["text"]) for span in spans):
         blocks = _with_ligatures_turned(_blocks(page, "rawdict"))
     total = sum(len(span["text"]) for span in spans)
-    invisible = sum(
-        len(span["text"]) for span in spans if not span.get("char_flags", _VISIBLE) & _VISIBLE
-    )
+    invisible = sum(len(span["text"]) for span in spans if not _is_visible(span))
     return _laid_out(blocks), round(invisible / total, 4) if total else 0.0
+
+
+def _is_visible(span: Mapping[str, Any]) -> bool:
+    drawn = span.get("char_flags", _VISIBLE) & _VISIBLE
+    return bool(drawn and span.get("alpha", 255))
 
 
 def _blocks(page: pymupdf.Page, kind: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ on.
 | `n_chars` | characters of text without white space |
 | `garbled_share` | of these, those without a meaning: U+FFFD, private use, control characters |
 | `odd_word_share` | of these, those in words that mix letters with digits or symbols |
-| `invisible_share` | of these, those drawn without fill or stroke: the text layer of a scan |
+| `invisible_share` | of these, those drawn without fill or stroke, or wholly transparent: the text layer of a scan |
 | `image_share` | of the page's area that images cover (0 to 1; overlaps count once) |
 | `fonts_without_unicode` | composite and Type 3 fonts without a ToUnicode map |
 | `uniform` | the page, when rendered, is of one colour (looked at only where there is no text) |
