@@ -10,6 +10,7 @@ so two runs give equal bytes. `truth.json` has, by file, the text that each page
 | `arabic_garbled.pdf` | the same page, its text layer in presentation forms and glyph numbers |
 | `japanese.pdf`, `chinese.pdf` | a page each |
 | `picture.pdf` | a page that is only a picture of text, between two pages of text |
+| `hebrew_scan.pdf` | a page of text and one that is a picture of Hebrew, which the embedded OCR cannot read |
 | `rotated.pdf` | two pages that are only pictures of text, one lying on its side, one upside down |
 | `blank.pdf` | a blank page between two pages of text |
 | `encrypted.pdf` | opens only with a password (`open sesame`) |
@@ -130,6 +131,7 @@ def _documents() -> dict[str, tuple[pymupdf.Document, list[str]]]:
         "japanese.pdf": _language_page("jpn_Jpan"),
         "chinese.pdf": _language_page("zho_Hans"),
         "picture.pdf": _picture(),
+        "hebrew_scan.pdf": _hebrew_scan(),
         "rotated.pdf": _rotated(),
         "blank.pdf": _blank(),
     }
@@ -280,6 +282,15 @@ def _picture() -> tuple[pymupdf.Document, list[str]]:
     _page(document).insert_image(pymupdf.Rect(0, 0, WIDTH, HEIGHT), pixmap=_pixels(LETTER))
     _html_page(document, [last])
     return document, [first, LETTER, last]
+
+
+def _hebrew_scan() -> tuple[pymupdf.Document, list[str]]:
+    drawn, (text,) = _language_page("heb_Hebr", "rtl")
+    document, first = pymupdf.open(), ESSAY.splitlines()[4]
+    _html_page(document, [first])
+    pixels = drawn[0].get_pixmap(dpi=110, colorspace=pymupdf.csGRAY)
+    _page(document).insert_image(pymupdf.Rect(0, 0, WIDTH, HEIGHT), pixmap=pixels)
+    return document, [first, text]
 
 
 def _rotated() -> tuple[pymupdf.Document, list[str]]:

@@ -33,11 +33,12 @@ import numpy as np
 
 from corpus.normalise import normalise
 from corpus.pdf.layout import Line, page_text
-from corpus.pdf.ocr_engines import Name, Pixels, Seen, check, engine, label, unread
+from corpus.pdf.ocr_engines import Name, check, engine, label, unread
+from corpus.pdf.ocr_lines import Pixels, Seen
 from corpus.pdf.trust import ocr_arm, text_features
 
 MIN_LINE = 0.6  # confidence of a line that is kept
-PAPER = 64  # grey levels around the paper's that are paper too
+PAPER = 24  # grey levels around the paper's that are paper too
 NEXT_LINE = 1.6  # of a paragraph's lines: distance of their middles, in heights ...
 PITCH = 1.3  # ... and in the usual distance on the page
 
