@@ -1,7 +1,7 @@
 """PDFs of every kind the reader has to cope with: `python samples/make_pdfs.py --out DIR`.
 
 Made with PyMuPDF and its bundled fonts; no time stamp, no random id, no host name is in the result,
-so two runs give equal bytes. `truth.json` has, by file, the text of every page of the sound files.
+so two runs give equal bytes. `truth.json` has, by file, the text that each page of the sound files shows.
 
 | `single_column.pdf` | four pages with running header, page number and hyphenated line ends |
 | `two_columns.pdf` | two pages in two columns under a title that spans both |
@@ -10,6 +10,8 @@ so two runs give equal bytes. `truth.json` has, by file, the text of every page 
 | `arabic_garbled.pdf` | the same page, its text layer in presentation forms and glyph numbers |
 | `japanese.pdf`, `chinese.pdf` | a page each |
 | `picture.pdf` | a page that is only a picture of text, between two pages of text |
+| `hebrew_scan.pdf` | a page of text and one that is a picture of Hebrew, which the embedded OCR cannot read |
+| `rotated.pdf` | two pages that are only pictures of text, one lying on its side, one upside down |
 | `blank.pdf` | a blank page between two pages of text |
 | `encrypted.pdf` | opens only with a password (`open sesame`) |
 | `truncated.pdf`, `garbage.pdf`, `empty.pdf` | cut off, no PDF at all, no byte at all |
@@ -78,6 +80,17 @@ no letters in it, only dots that look like letters. A program that asks the file
 will be told that there is none, although anyone with eyes can read it. That is why some pages \
 have to be read by a model."""
 
+TURNED = (
+    """\
+Whoever fed this sheet into the scanner was looking out of the window. It went in sideways, and \
+sideways it has stayed, with the left margin at the top. The words are in good order and only \
+want turning by a quarter.""",
+    """\
+This one went in the other way round. Its first line stands at the foot of the page with its \
+feet in the air, as a bat would print it. Half a turn puts it right, and nothing is lost but \
+a little dignity.""",
+)
+
 RIVERS = (
     ("Gauge", "Low (cm)", "Mean (cm)", "High (cm)", "Year"),
     ("Alderbridge", "41", "118", "396", "1983"),
@@ -118,6 +131,8 @@ def _documents() -> dict[str, tuple[pymupdf.Document, list[str]]]:
         "japanese.pdf": _language_page("jpn_Jpan"),
         "chinese.pdf": _language_page("zho_Hans"),
         "picture.pdf": _picture(),
+        "hebrew_scan.pdf": _hebrew_scan(),
+        "rotated.pdf": _rotated(),
         "blank.pdf": _blank(),
     }
 
@@ -263,13 +278,35 @@ def _hex(text: str) -> str:
 
 def _picture() -> tuple[pymupdf.Document, list[str]]:
     document, (first, last) = pymupdf.open(), ESSAY.splitlines()[:2]
-    drawn = pymupdf.open()
-    _html_page(drawn, [LETTER])
-    pixels = drawn[0].get_pixmap(dpi=110, colorspace=pymupdf.csGRAY)
     _html_page(document, [first])
-    _page(document).insert_image(pymupdf.Rect(0, 0, WIDTH, HEIGHT), pixmap=pixels)
+    _page(document).insert_image(pymupdf.Rect(0, 0, WIDTH, HEIGHT), pixmap=_pixels(LETTER))
     _html_page(document, [last])
-    return document, [first, "", last]
+    return document, [first, LETTER, last]
+
+
+def _hebrew_scan() -> tuple[pymupdf.Document, list[str]]:
+    drawn, (text,) = _language_page("heb_Hebr", "rtl")
+    document, first = pymupdf.open(), ESSAY.splitlines()[4]
+    _html_page(document, [first])
+    pixels = drawn[0].get_pixmap(dpi=110, colorspace=pymupdf.csGRAY)
+    _page(document).insert_image(pymupdf.Rect(0, 0, WIDTH, HEIGHT), pixmap=pixels)
+    return document, [first, text]
+
+
+def _rotated() -> tuple[pymupdf.Document, list[str]]:
+    document = pymupdf.open()
+    for text, turn in zip(TURNED, (90, 180), strict=True):
+        width, height = (HEIGHT, WIDTH) if turn == 90 else (WIDTH, HEIGHT)
+        page = document.new_page(width=width, height=height)
+        page.insert_image(page.rect, pixmap=_pixels(text), rotate=turn)
+    return document, list(TURNED)
+
+
+def _pixels(text: str) -> pymupdf.Pixmap:
+    """A page with this text, as a scanner sees it."""
+    drawn = pymupdf.open()
+    _html_page(drawn, [text])
+    return drawn[0].get_pixmap(dpi=110, colorspace=pymupdf.csGRAY)
 
 
 def _blank() -> tuple[pymupdf.Document, list[str]]:

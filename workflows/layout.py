@@ -14,9 +14,10 @@ from typing import Any
 from annotators import contamination, duplicates
 from annotators.annotator import segmenter
 from corpus import normalise, tokenizer
+from corpus.errors import PlanError
 from corpus.fingerprint import fingerprint, library_versions
 from corpus.lake import Folder
-from corpus.readers import READERS, InputFile
+from corpus.readers import READERS, InputFile, Reader
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
 from synth import RECIPES
@@ -167,10 +168,12 @@ class Layout:
 
     def _reading(self, source: Source, files: tuple[InputFile, ...]) -> Mapping[str, Any]:
         reader = READERS[source.reader]
+        options = settings(reader.options, source.options, source.name)
         return {
+            **_reader_assets(reader, options, source.name),
             "step": ["read", VERSION, normalise.VERSION, reader.version],
             "source": source.model_dump(exclude={"path", "kind", "priority", "options"}),
-            "options": settings(reader.options, source.options, source.name),
+            "options": options,
             "libraries": library_versions({*reader.libraries, "ftfy"}),
             "part_bytes": self.plan.model.resources.part_bytes,
             "limits": self.plan.model.limits.model_dump(),
@@ -290,3 +293,12 @@ class Layout:
             {(a, b): Folder(self.lake, f"shards/{name}/{a}/{b}") for a, b in both},
             {(a, b): Folder(self.lake, f"origins/{name}/{a}/{b}") for a, b in both},
         )
+
+
+def _reader_assets(reader: Reader, options: Any, source: str) -> Mapping[str, Any]:
+    if reader.assets is None:
+        return {}
+    try:
+        return {"assets": dict(reader.assets(options))}
+    except ValueError as error:
+        raise PlanError(f"{source}: {error}") from None

@@ -15,7 +15,7 @@ class PageText:
 
     number: int  # from 0
     arm: str
-    text: str  # in normal form; "" unless arm is "text"
+    text: str  # in normal form; "" unless arm is "text" or "ocr"
     features: Mapping[str, float | int | bool | str]
 
 

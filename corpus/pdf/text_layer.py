@@ -1,4 +1,4 @@
-"""The text layer of PDF pages, read with PyMuPDF. PyMuPDF is AGPL: nothing else of ours imports it.
+"""The text layer of PDF pages, and their pixels, with PyMuPDF. PyMuPDF is AGPL: nothing else of ours imports it.
 
 `read_pages` gives of each: text in reading order (`corpus.pdf.layout`), the features of
 `corpus.pdf.trust` and the arm: `text`, `blank` (nothing drawn), `untrusted` (waits for a model: a
@@ -7,6 +7,8 @@ of pdfium is taken if it is not. Text is in logical order; of Arabic ligatures, 
 back to front, the letters are turned. A line that crosses the edge of the page is read whole, and so
 are the lines that follow it below the edge: typesetters let long commands and tables run over, and
 half a line is worth less than a whole one. What else lies off the page (printers' marks) is not read.
+
+`render` draws one page, for OCR, with pdfium where MuPDF cannot.
 
 Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreadable`: `not_pdf`,
 `broken_pdf`, `encrypted`, `too_many_pages`, `no_pages`.
@@ -19,8 +21,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pymupdf
 import pypdfium2
+from numpy.typing import NDArray
 
 from corpus.limits import Unreadable
 from corpus.normalise import normalise
@@ -28,6 +32,8 @@ from corpus.pdf.layout import Line, page_text
 from corpus.pdf.pages import PageText, PdfPart
 from corpus.pdf.trust import arm_of, is_garbled, text_features
 
+DPI = 200  # of a rendered page ...
+MAX_SIDE = 2600  # ... whose longer side is at most this many pixels
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_CLIP  # no text that a path hides
 _EVERYWHERE = pymupdf.INFINITE_RECT()
 _RTL_SCRIPTS = ("R", "AL")
@@ -51,6 +57,26 @@ def read_pages(
         if error.reason not in ("broken_pdf", "no_pages"):
             raise
         return _second_opinion(data, passwords, max_pages, start, stop, error)
+
+
+def render(data: bytes, passwords: Sequence[str], number: int) -> NDArray[np.uint8]:
+    """The page as grey pixels, as a viewer shows it."""
+    try:
+        with _open(data, passwords) as document:
+            page = document[number]
+            scale = _scale(page.rect.width, page.rect.height)
+            pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY)
+            rows = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.stride)
+            return rows[:, : pixels.width].copy()
+    except (*_ERRORS, Unreadable):
+        with pypdfium2.PdfDocument(data, password=next(iter(passwords), None)) as document:
+            page = document[number]
+            bitmap = page.render(scale=_scale(*page.get_size()), grayscale=True)
+            return np.array(bitmap.to_numpy(), np.uint8).reshape(bitmap.height, bitmap.width)
+
+
+def _scale(width: float, height: float) -> float:
+    return min(DPI / 72, MAX_SIDE / max(width, height, 1.0))
 
 
 def _check_count(count: int, max_pages: int) -> None:
@@ -184,10 +210,13 @@ def _text(page: pymupdf.Page) -> tuple[str, float]:
     if any(_has_rtl(span["text"]) for span in spans):
         blocks = _with_ligatures_turned(_blocks(page, "rawdict"))
     total = sum(len(span["text"]) for span in spans)
-    invisible = sum(
-        len(span["text"]) for span in spans if not span.get("char_flags", _VISIBLE) & _VISIBLE
-    )
+    invisible = sum(len(span["text"]) for span in spans if not _is_visible(span))
     return _laid_out(blocks), round(invisible / total, 4) if total else 0.0
+
+
+def _is_visible(span: Mapping[str, Any]) -> bool:
+    drawn = span.get("char_flags", _VISIBLE) & _VISIBLE
+    return bool(drawn and span.get("alpha", 255))
 
 
 def _blocks(page: pymupdf.Page, kind: str) -> list[dict[str, Any]]:

@@ -6,11 +6,13 @@ on.
 | `n_chars` | characters of text without white space |
 | `garbled_share` | of these, those without a meaning: U+FFFD, private use, control characters |
 | `odd_word_share` | of these, those in words that mix letters with digits or symbols |
-| `invisible_share` | of these, those drawn without fill or stroke: the text layer of a scan |
+| `invisible_share` | of these, those drawn without fill or stroke, or wholly transparent: the text layer of a scan |
 | `image_share` | of the page's area that images cover (0 to 1; overlaps count once) |
 | `fonts_without_unicode` | composite and Type 3 fonts without a ToUnicode map |
 | `uniform` | the page, when rendered, is of one colour (looked at only where there is no text) |
 | `reader` | `mupdf`, or `pdfium` where its text was better |
+
+Those of a page that OCR read stand in `corpus.pdf.ocr`.
 """
 
 from __future__ import annotations
@@ -29,13 +31,21 @@ MAX_ODD_WORDS_OF_SCAN = 0.12  # where the text is the invisible layer of a scan
 MIN_CHARS = 50  # below, no word is called odd
 SCAN_IMAGE = 0.5  # of the area
 FEW_CHARS = 50  # on a page that is mostly picture: its text is in the picture
+MIN_CHARS_OF_OCR = 3  # it reads a letter into a blot or a tick box
+MIN_CONFIDENCE = 0.9  # of OCR, over the characters of a page; Greek, which it cannot read, has 0.88
+MIN_DENSITY = (
+    0.4  # letters per line height of line; Cyrillic, of which it reads the commas, has 0.0
+)
+MAX_DOUBTFUL = 0.2  # share of its characters in lines that OCR is not sure of
+MAX_ODD_WORDS_OF_OCR = 0.2
+MAX_INK_OF_BLANK = 0.002  # of a page on which OCR finds no line: specks
 _WORDS = re.compile(r"\S{2,}")
 _EDGES = "()[]{}<>«»„“”\"'‘’`.,;:!?…*-–—/|•·"
 _PLAIN = re.compile(
     r"[^\W\d_]+(?:['’./@:_&-]+[^\W\d_]+)*|[\W\d_]*[\d\W_]+[\W\d_]*|[\w.+-]+@[\w.-]+|\w+://\S+|\w*\d\w{0,2}"
 )
 
-Arm = Literal["text", "blank", "untrusted"]
+Arm = Literal["text", "ocr", "blank", "untrusted"]
 
 
 def arm_of(features: Mapping[str, float | int | bool | str]) -> Arm:
@@ -49,6 +59,21 @@ def arm_of(features: Mapping[str, float | int | bool | str]) -> Arm:
         return "untrusted"
     scan = image > SCAN_IMAGE and float(features["invisible_share"]) > 0.5
     return "untrusted" if scan and odd > MAX_ODD_WORDS_OF_SCAN else "text"
+
+
+def ocr_arm(features: Mapping[str, float | int | bool | str]) -> Arm:
+    """What to do with a page that OCR has read."""
+    if not features["ocr_chars"]:
+        return "blank" if float(features["ink"]) <= MAX_INK_OF_BLANK else "untrusted"
+    sure = (
+        not features["ocr_unread"]
+        and int(features["ocr_chars"]) >= MIN_CHARS_OF_OCR
+        and float(features["ocr_confidence"]) >= MIN_CONFIDENCE
+        and float(features["ocr_density"]) >= MIN_DENSITY
+        and float(features["ocr_doubtful_share"]) <= MAX_DOUBTFUL
+        and float(features["ocr_odd_word_share"]) <= MAX_ODD_WORDS_OF_OCR
+    )
+    return "ocr" if sure else "untrusted"
 
 
 def text_features(text: str) -> dict[str, float | int]:

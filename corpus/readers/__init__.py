@@ -30,6 +30,7 @@ class Reader:
     unit: Literal["file", "folder"] = "file"  # "folder": all files of one top-level folder at once
     version: int = 1  # raised when its output changes; part of the fingerprint
     libraries: tuple[str, ...] = ()  # distributions whose version matters
+    assets: Callable[[Any], Mapping[str, str]] | None = None  # what else decides, by the options
     recognise: Callable[[InputFile], bool] | None = None  # for suffixes that do not decide
 
 
@@ -75,6 +76,7 @@ READERS: Mapping[str, Reader] = {
         suffixes=pdf.SUFFIXES,
         version=pdf.VERSION,
         libraries=("ftfy", "pymupdf", "pypdfium2"),
+        assets=pdf.assets,
     ),
     "source_tree": Reader(
         options=source_tree.SourceTreeOptions,

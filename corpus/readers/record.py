@@ -16,8 +16,8 @@ class Page:
     """One page of a PDF, as it will stand in the lake's `pages` table."""
 
     number: int  # from 0
-    arm: str  # "text" | "blank" | "untrusted" (waits for the VL arm) | "failed"
-    text: str  # "" unless arm == "text"
+    arm: str  # "text" | "ocr" | "blank" | "untrusted" (waits for the VL arm) | "failed"
+    text: str  # "" unless arm is "text" or "ocr"
     features: Mapping[str, float | int | bool | str]  # what the decision was made on
 
 

@@ -155,6 +155,15 @@ def test_an_evaluation_that_cannot_be_read_stops_the_run(folder):
         run(plan, str(folder / "lake"), num_cpus=1)
 
 
+def test_an_ocr_engine_that_is_not_installed_stops_the_run(folder, monkeypatch):
+    monkeypatch.setattr("corpus.pdf.tesseract.shutil.which", lambda command: None)
+    (folder / "a.pdf").write_bytes(b"%PDF-1.7")
+    source = "- {name: scans, reader: pdf, path: ., kind: pdf, options: {ocr: tesseract}}\n"
+    plan = load(folder, "sources:\n", f"sources:\n  {source}")
+    with pytest.raises(PlanError, match="scans: ocr: the command tesseract is not installed"):
+        run(plan, str(folder / "lake"), num_cpus=1)
+
+
 @pytest.mark.parametrize(
     ("path", "message"), [("nowhere.yaml", "there is no plan file"), (".", "is a folder")]
 )

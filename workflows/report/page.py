@@ -33,7 +33,7 @@ ARMS = {
     "vl": "read by the VL model",
     "ocr": "read by OCR",
     "blank": "blank",
-    "untrusted": "no trustworthy text, waiting for the VL arm",
+    "untrusted": "no trustworthy text, waiting for a VL model",
     "failed": "failed",
 }
 PASSED = ("selected", "not_drawn", "no_supply")

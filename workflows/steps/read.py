@@ -4,7 +4,7 @@ One item is a unit of raw files (`corpus.sources.cut`); its documents fill parts
 is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped.
 
 `dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages` has `id` (the document's), `page`,
-`arm` (`text`, `blank`, `untrusted`: waits for a VL model, `failed`), `features` (JSON) and `text`.
+`arm` (`text`, `ocr`, `blank`, `untrusted`: waits for a VL model, `failed`), `features` (JSON) and `text`.
 """
 
 from __future__ import annotations

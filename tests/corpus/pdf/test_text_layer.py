@@ -114,6 +114,16 @@ def test_blank_and_picture_pages() -> None:
     assert [arm for arm, _ in read(document.tobytes())] == ["blank", "untrusted"]
 
 
+@pytest.mark.parametrize("how", [{"render_mode": 3}, {"fill_opacity": 0}])
+def test_text_that_nobody_sees_is_counted(how: dict[str, int]) -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((50, 50), "Everybody sees it. ")
+    page.insert_text((50, 80), "A machine reads it.", **how)
+    (page_text,) = read_pages(document.tobytes(), (), 1, 0, 1).pages
+    assert page_text.features["invisible_share"] == 0.5
+
+
 def test_encrypted() -> None:
     data = pdf(
         [((50, 50, 300, 100), LEFT)],
