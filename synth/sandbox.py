@@ -47,6 +47,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from glob import glob
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -58,7 +59,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 PYTHON = (os.path.realpath(sys.executable), "-s", "-S", "-B")  # without site-packages
 VISIBLE = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
-    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/java-17-openjdk", "/etc/java-21-openjdk"),
+    *("/etc/alternatives", "/etc/ld.so.cache", *sorted(glob("/etc/java-*-openjdk"))),
 )
 _BOOT = f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r}); from synth.jail import main; main()"
 _TICKS = os.sysconf("SC_CLK_TCK")
