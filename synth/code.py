@@ -53,6 +53,7 @@ from synth.sandbox import PATH, PYTHON, Limits, Outcome, run
 VERSION = 1
 MOST_CHARACTERS = 100_000  # of code and of tests
 KILL_SHARE = 0.4  # HumanEval's tests notice 0.42 and more, half of them all; bench_code_verifier
+WHOLE = Limits(cpu_seconds=60, wall_seconds=180, memory_bytes=1 << 30)  # of all runs of a candidate
 _MODULE_NAMES = {"__name__", "__doc__", "__builtins__", "__package__", "__spec__", "__loader__"}
 _DECLARES_ASSERT = re.compile(r"\b(?:const|let|var|import)\s+\{?\s*assert\b")
 _PUBLIC_TYPE = re.compile(r"^\s*public\s+(?:\w+\s+)*(?:class|interface|enum|record)\s+(\w+)", re.M)
@@ -74,8 +75,8 @@ class Settings:
     allowed_imports: frozenset[str] = frozenset()  # beside the standard library
     mutants: int = 24
     kill_share: float = KILL_SHARE
-    cpu_seconds: float = 5.0  # of the tests on the code itself; all runs share limits.cpu_seconds
-    limits: Limits = field(default_factory=lambda: Limits(cpu_seconds=60, wall_seconds=180))
+    cpu_seconds: float = 5.0  # of the tests on the code itself; 26 runs share those of `limits`
+    limits: Limits = field(default_factory=lambda: WHOLE)
     allow_weak: bool = False
 
     def __post_init__(self) -> None:
@@ -90,7 +91,9 @@ class Language:
     """How programs of one language are put together with their tests and run."""
 
     tools: tuple[str, ...]
-    files: Callable[[str, str], dict[str, str]]  # of code and tests; `NONCE` is printed at the end
+    files: Callable[
+        [str, str], dict[str, str]
+    ]  # of code and tests; `@END_WORD@` is printed at the end
     compile: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     noticed: str = ""  # what a failed assertion leaves in the error output
@@ -125,7 +128,7 @@ def _javascript(code: str, tests: str) -> dict[str, str]:
     own = "" if "require('./solution')" in tests.replace('"', "'") else code
     declared = _DECLARES_ASSERT.search(own + "\n" + tests)
     head = "" if declared else "const assert = require('assert');"
-    end = "process.stdout.write('\\nNONCE');"
+    end = "process.stdout.write('\\n@END_WORD@');"
     return {"solution.js": code, "main.js": f"{head}{own}\n{tests}\n;{end}\n"}
 
 
@@ -141,7 +144,7 @@ def _c(code: str, tests: str) -> dict[str, str]:
 #undef main
 int main(void) {
     int status = ((int (*)(int, char **))tests_main)(0, 0);
-    if (status == 0) printf("\\nNONCE");
+    if (status == 0) printf("\\n@END_WORD@");
     return status;
 }
 """
@@ -154,7 +157,7 @@ def _java(code: str, tests: str) -> dict[str, str]:
 public class Harness {
     public static void main(String[] arguments) throws Throwable {
         Tests.main(new String[0]);
-        System.out.print("\\nNONCE");
+        System.out.print("\\n@END_WORD@");
         System.out.flush();
         System.exit(0);
     }
@@ -284,7 +287,7 @@ def _paths(allowed: frozenset[str]) -> list[str]:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             raise ValueError(f"allowed import {name!r} is not installed here: install or remove it")
-        path = Path(spec.origin)
+        path = Path(os.path.realpath(spec.origin))
         found.add(str(path.parent.parent if path.name == "__init__.py" else path.parent))
     return sorted(found)
 

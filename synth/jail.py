@@ -16,8 +16,8 @@ that have one thread. It becomes three processes:
 Weak mode leaves out the namespaces, the root and the user: rlimits, the filter, a session, and process 2 as the
 reaper of orphans, which kills what is left as far as it can see it.
 
-What is said over the control socket, marshalled: `("map",)` asks for the map of users; then `("exit", status)`, a wait
-status, or `("failed", step, message)`.
+What is said over the control socket, marshalled: `("map",)` asks for the map of users; `("starting",)`; then
+`("exit", status)`, a wait status, or `("failed", step, message)`.
 """
 
 from __future__ import annotations
@@ -116,8 +116,9 @@ def _build_root(readable: list[str], scratch_bytes: int) -> None:
     os.mkdir(SCRATCH)
     options = f"size={scratch_bytes},nr_inodes={SCRATCH_FILES},mode=0700,uid={NOBODY},gid={NOBODY}"
     _mount("scratch", "tmpfs", SCRATCH, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
-    if not os.path.lexists("/tmp"):
-        os.symlink(SCRATCH, "/tmp")
+    for path in ("/tmp", "/dev/shm"):
+        if not os.path.lexists(path):
+            os.symlink(SCRATCH, path)
     _check("old root", _libc.umount2(_OLD.encode(), _MNT_DETACH))
     os.rmdir(_OLD)
     _read_only("/", 0)
@@ -198,6 +199,7 @@ def _reap(alive: int, control: socket.socket, spec: Mapping[str, Any]) -> tuple[
     os.chdir(spec["scratch"])
     _write_files(spec["files"])
     _prctl("no dumps", _PR_SET_DUMPABLE, 0)
+    control.sendall(marshal.dumps(("starting",)))
     program = os.fork()
     if program == 0:
         _run(control, spec)

@@ -205,7 +205,7 @@ def _interpreter() -> list[str]:
 
 
 def _supervised(spec: dict[str, Any], limits: Limits) -> Outcome:
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         with theirs:
             process = subprocess.Popen(
@@ -251,18 +251,18 @@ class _Run:
     ) -> None:
         self._process, self._control, self._limits = process, control, limits
         self._out = {"stdout": bytearray(), "stderr": bytearray()}
-        self._said: tuple[Any, ...] | None = None
+        self._said: tuple[Any, ...] = ()
         self._ended = False
 
     def outcome(self, *, isolated: bool) -> Outcome:
         """Wait for the end."""
         limit = self._wait()
-        if self._said is not None and self._said[0] == "failed":
+        if self._said[:1] == ("failed",):
             _raise(*self._said[1:])
-        if limit is None and self._said is None:
+        if limit is None and not self._said:
             said = self._out["stderr"].decode(errors="replace")
             raise IsolationError(f"the inner side died: {said.strip()[-500:]}")
-        code = os.waitstatus_to_exitcode(self._said[1]) if self._said and limit is None else None
+        code = None if limit else self._code()
         if code == -signal.SIGXCPU:
             code, limit = None, "cpu"
         return Outcome(
@@ -273,6 +273,12 @@ class _Run:
             stderr=bytes(self._out["stderr"]),
             isolated=isolated,
         )
+
+    def _code(self) -> int:
+        """Its exit status, or minus the signal: SIGKILL where the kernel killed all of it, say for want of memory."""
+        if self._said[0] == "exit":
+            return os.waitstatus_to_exitcode(self._said[1])
+        return -signal.SIGKILL
 
     def _wait(self) -> LimitName | None:
         deadline = time.monotonic() + self._limits.wall_seconds
@@ -320,7 +326,7 @@ class _Run:
         if message == ("map",):
             _map_users(self._process.pid)
             self._control.sendall(b"y")
-        elif self._said is None:
+        elif self._said[:1] != ("failed",):
             self._said = message
 
     def _read(self, name: str, descriptor: int) -> bool:

@@ -6,7 +6,7 @@ command or empty; `run`, a command; `noticed`, a pattern that a failed assertion
 `trial_python` does, with `assertions` always 0. Where the first does not pass, the others are not run. One more
 kind is `uncompiled`.
 
-A program passed when it exited with 0 and its output ends with a random word. The word replaces `NONCE` in its
+A program passed when it exited with 0 and its output ends with a random word. The word replaces `@END_WORD@` in its
 files, so a program that reads its own source can forge it.
 """
 
@@ -62,7 +62,7 @@ def _variant(
     os.mkdir(folder)
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            file.write(text.replace("NONCE", word))
+            file.write(text.replace("@END_WORD@", word))
     try:
         if job["compile"]:
             code, _, errors = _command(job["compile"], folder, job["cpu_seconds"])

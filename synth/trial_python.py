@@ -132,7 +132,7 @@ def _outcome(program: str, tests: str) -> Result:
 def _run(program: str, tests: str, count: Callable[[], None]) -> None:
     solution = types.ModuleType("solution")
     sys.modules["solution"] = solution
-    exec(compile(program, "solution.py", "exec"), solution.__dict__)
+    exec(compile(program, "solution.py", "exec", dont_inherit=True), solution.__dict__)
     own = {name: value for name, value in vars(solution).items() if not name.startswith("__")}
     module = types.ModuleType("tests")
     sys.modules["tests"] = module
@@ -140,7 +140,7 @@ def _run(program: str, tests: str, count: Callable[[], None]) -> None:
     space |= {**own, "__asserted__": count}
     if "unittest" in tests:
         _count_methods(count)
-    exec(compile(tests, "tests.py", "exec"), space)
+    exec(compile(tests, "tests.py", "exec", dont_inherit=True), space)
     for name, value in list(space.items()):
         if name.startswith("test") and value is not own.get(name) and _takes_nothing(value):
             value()

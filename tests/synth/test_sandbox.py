@@ -88,6 +88,9 @@ def test_it_may_use_scratch_processes_threads_and_temporary_files():
         open("a/b/c", "w").write("kept")
         with tempfile.TemporaryFile() as file:
             file.write(b"x" * 100_000)
+        import multiprocessing
+        with multiprocessing.Pool(2) as pool:
+            assert pool.map(abs, [-1, 2]) == [1, 2]
         seen = []
         thread = threading.Thread(target=lambda: seen.append(1))
         thread.start(), thread.join()
@@ -511,6 +514,20 @@ def test_other_processes_and_process_one_are_out_of_reach():
         print(os.getppid())
         """)
     assert (outcome.stdout, outcome.exit_code) == (b"1\n", 0), outcome
+
+
+@full
+def test_a_sandbox_that_the_kernel_kills_is_an_outcome(monkeypatch):
+    """As the kernel does when memory runs out: process 1 of the namespace is killed from outside."""
+
+    def kill_all(run) -> None:
+        family = sandbox._family(run._process.pid)
+        if len(family) > 2 and b"attack.py" in Path(f"/proc/{family[2]}/cmdline").read_bytes():
+            os.kill(family[1], signal.SIGKILL)
+
+    monkeypatch.setattr(sandbox._Run, "_over", kill_all)
+    outcome = attack("import time; time.sleep(100)")
+    assert (outcome.signal, outcome.limit, outcome.exit_code) == (signal.SIGKILL, None, None)
 
 
 # ---------------------------------------------------------------- where less is allowed
