@@ -142,7 +142,7 @@ def _vacuous(
     name: str, problems: Sequence[Problem], spoil: Callable[[Problem], str]
 ) -> list[Figure]:
     results = [_verdicts(problem.solution, spoil(problem)) for problem in problems]
-    print(name, Counter(reason for verdicts in results for reason in _reasons(verdicts)))
+    print(name, Counter(v.guard for verdicts in results for v in verdicts if not v.passed))
     return [
         _rate(f"vacuous tests rejected: {name}", [bool(_reasons(v)) for v in results]),
         Figure(

@@ -52,7 +52,7 @@ from synth.sandbox import PATH, PYTHON, Limits, Outcome, run
 
 VERSION = 1
 MOST_CHARACTERS = 100_000  # of code and of tests
-KILL_SHARE = 0.4  # HumanEval's tests notice 0.42 and more, half of them all; bench_code_verifier
+KILL_SHARE = 0.4  # HumanEval's tests notice 0.41 and more, half of them all; bench_code_verifier
 WHOLE = Limits(cpu_seconds=60, wall_seconds=180, memory_bytes=1 << 30)  # of all runs of a candidate
 _MODULE_NAMES = {"__name__", "__doc__", "__builtins__", "__package__", "__spec__", "__loader__"}
 _DECLARES_ASSERT = re.compile(r"\b(?:const|let|var|import)\s+\{?\s*assert\b")

@@ -10,10 +10,12 @@ looks like C, outside of strings and comments, and may give programs that do not
 | constant | n to n + 1, text with an `x` added, True to False | n to n + 1, true to false |
 | boolean | `and` to `or`, `not` taken twice | `&&` to `||` |
 | condition | of `if`, `while` and `x if y else z`, negated | |
-| result | `return value` to `return None` | |
+| call | `return f(x)` to `return x`, `y = x.m()` to `y = x` | |
+| result | `return value` to `return None`, only where there are fewer than three others | |
 | bound | `range(n)` to `range(n + 1)` | |
 | choice | `min` to `max`, `any` to `all` | |
 
+A lost result is noticed by any test that looks whether there is one, so counting it would praise such tests.
 Docstrings, annotations, what is raised, and the block under `if __name__ == "__main__"` are left alone: no test
 should depend on them. Which edits are taken, where there are more than `most`, depends on a hash of the code alone,
 so equal code has equal mutants. Cost: one parse and one unparse per mutant. The operators are the usual ones
@@ -24,11 +26,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from corpus.randomness import hash64
 
 Edit = Callable[[], None]  # changes a node in place
+EditsOf = Callable[[ast.AST], Iterator[Edit]]
+FEW = 3  # with fewer mutants than this, results are removed as well
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -83,9 +87,12 @@ _TOKEN = re.compile(
 
 def python_mutants(code: str, most: int) -> list[str]:
     """Up to `most` different mutants of `code`, which must parse; fewer where it offers fewer edits."""
-    count = sum(1 for _ in _edits(ast.parse(code)))
-    original = ast.unparse(ast.parse(code))
-    return _different(original, (_mutant(code, k) for k in _ranked(code, count)), most)
+    found = _mutants_by(_edits_of, code, most)
+    return (
+        found
+        if len(found) >= FEW
+        else _different([*found, *_mutants_by(_results_of, code, most)], most)
+    )
 
 
 def token_mutants(code: str, most: int) -> list[str]:
@@ -93,7 +100,7 @@ def token_mutants(code: str, most: int) -> list[str]:
     edits = [(m.span(), new) for m in _TOKEN.finditer(code) if (new := _token(m)) is not None]
     chosen = (edits[k] for k in _ranked(code, len(edits)))
     texts = (code[:start] + new + code[end:] for (start, end), new in chosen)
-    return _different(code, texts, most)
+    return _different((text for text in texts if text != code), most)
 
 
 def _ranked(code: str, count: int) -> list[int]:
@@ -101,11 +108,13 @@ def _ranked(code: str, count: int) -> list[int]:
     return sorted(range(count), key=lambda k: hash64("mutants", code, str(k)))
 
 
-def _different(original: str, texts: Iterator[str], most: int) -> list[str]:
+def _different(texts: Iterable[str], most: int) -> list[str]:
+    """The first of them, none twice."""
     found: dict[str, None] = {}
-    while len(found) < most and (text := next(texts, None)) is not None:
-        if text != original:
-            found[text] = None
+    for text in texts:
+        found[text] = None
+        if len(found) == most:
+            break
     return list(found)
 
 
@@ -118,20 +127,27 @@ def _token(match: re.Match[str]) -> str | None:
     return _TOKENS.get(text)
 
 
-def _mutant(code: str, index: int) -> str:
+# ---------------------------------------------------------------- the syntax tree
+
+
+def _mutants_by(edits_of: EditsOf, code: str, most: int) -> list[str]:
     tree = ast.parse(code)
-    edit = next(edit for k, edit in enumerate(_edits(tree)) if k == index)
+    original, count = ast.unparse(tree), sum(1 for _ in _edits(edits_of, tree))
+    texts = (_mutant(edits_of, code, k) for k in _ranked(code, count))
+    return _different((text for text in texts if text != original), most)
+
+
+def _mutant(edits_of: EditsOf, code: str, index: int) -> str:
+    tree = ast.parse(code)
+    edit = next(edit for k, edit in enumerate(_edits(edits_of, tree)) if k == index)
     edit()
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-# ---------------------------------------------------------------- the syntax tree
-
-
-def _edits(tree: ast.Module) -> Iterator[Edit]:
+def _edits(edits_of: EditsOf, tree: ast.Module) -> Iterator[Edit]:
     """Every edit of a tree, in the order of the text."""
     for node in _mutable(tree):
-        yield from _edits_of(node)
+        yield from edits_of(node)
 
 
 def _mutable(node: ast.AST) -> Iterator[ast.AST]:
@@ -172,14 +188,29 @@ def _edits_of(node: ast.AST) -> Iterator[Edit]:
             yield lambda: setattr(node, "op", ast.UAdd())
         case ast.If() | ast.While() | ast.IfExp():
             yield lambda: setattr(node, "test", _negated(node.test))
-        case ast.Return(value=ast.expr()):
-            yield lambda: setattr(node, "value", ast.Constant(None))
+        case ast.Return(value=ast.Call() as call) | ast.Assign(value=ast.Call() as call):
+            if (inner := _inner(call)) is not None:
+                yield lambda: setattr(node, "value", inner)
         case ast.Call(func=ast.Name(id="range"), args=arguments) if arguments:
             yield lambda: _move_bound(arguments)
         case ast.Call(func=ast.Name(id=name) as function) if name in _CHOICES:
             yield lambda: setattr(function, "id", _CHOICES[name])
         case ast.Constant(value=value) if (other_value := _other(value)) is not None:
             yield lambda: setattr(node, "value", other_value)
+
+
+def _results_of(node: ast.AST) -> Iterator[Edit]:
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield lambda: setattr(node, "value", ast.Constant(None))
+
+
+def _inner(call: ast.Call) -> ast.expr | None:
+    """What a call is made on, when that is one thing."""
+    if len(call.args) == 1 and not isinstance(call.args[0], ast.Starred):
+        return call.args[0]
+    if not call.args and isinstance(call.func, ast.Attribute):
+        return call.func.value
+    return None
 
 
 def _negated(test: ast.expr) -> ast.expr:

@@ -55,6 +55,7 @@ from corpus.errors import TokenmillError
 from synth.jail import NOBODY, SCRATCH
 
 LOOK_SECONDS = 0.02
+WEAK_ROUNDS = 1000
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PYTHON = (os.path.realpath(sys.executable), "-s", "-S", "-B")  # without site-packages
 VISIBLE = (
@@ -224,15 +225,21 @@ def _supervised(spec: dict[str, Any], limits: Limits) -> Outcome:
                 process.stdin.close()
             return _Run(process, ours, limits).outcome(isolated=not spec["weak"])
         finally:
-            _end(process)
+            _end(process, weak=spec["weak"])
 
 
 def _addresses(control: socket.socket) -> tuple[str, str]:
     return str(control.fileno()), str(os.getpid())
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the inner side, and with it its namespace; in weak mode what can be seen of it."""
+def _end(process: subprocess.Popen[bytes], *, weak: bool) -> None:
+    """Kill the inner side and its namespace; in weak mode what can be seen of it, as often as it multiplies."""
+    for _ in range(WEAK_ROUNDS if weak else 0):
+        if process.poll() is not None or not (family := _family(process.pid)[2:]):
+            break  # without our own two: orphans become theirs, and so stay in sight
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     for pid in reversed(_family(process.pid)) if process.poll() is None else ():
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)

@@ -541,6 +541,31 @@ def test_without_isolation_nothing_runs(monkeypatch, tmp_path):
     assert not (tmp_path / "touched").exists()
 
 
+@full
+def test_a_system_without_namespaces_is_refused_with_a_remedy():
+    """A real one: inside the sandbox, where the filter forbids namespaces as Docker's does."""
+    ours = [str(Path(sandbox.__file__).parents[1]), os.path.realpath(sysconfig.get_path("purelib"))]
+    program = f"""\
+        import sys
+        sys.path[:0] = {ours}
+        from synth.sandbox import PYTHON, IsolationError, isolation, run
+        command = (*PYTHON, "-c", "print(1)")
+        print(isolation().full, isolation().missing, isolation().remedy[:14])
+        try:
+            run(command)
+        except IsolationError as error:
+            print(error.missing)
+        print(run(command, allow_weak=True).stdout)
+        """
+    outcome = attack(program, Limits(memory_bytes=2 << 30), readable=ours)
+    missing = "user and other namespaces: Operation not permitted"
+    assert outcome.stdout.decode().splitlines() == [
+        f"False {missing} Untrusted code",
+        missing,
+        "b'1\\n'",
+    ], outcome
+
+
 @pytest.fixture
 def weak(monkeypatch):
     """A system that does not allow namespaces."""
