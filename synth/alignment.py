@@ -1,0 +1,341 @@
+"""Which words of an answer are which words of its source, and what was changed between them.
+
+Words are those of `corpus.segment`, compared in NFKC without case, marks of format, hyphens or the script of digits.
+Runs of words that are unique in both texts anchor the alignment (patience diff: runs of 8, then 3, then 1); small gaps
+between anchors get a longest common subsequence, under a budget for the whole text, so that time is linear but for a
+sort. What is left are changes:
+
+- a **repair** is a word that became a like one (an edit distance of at most a quarter of its letters, and of one at
+  least, a transposition being one edit), or words that differ only in where they are cut;
+- anything else is a **change**: words lost, words added, or both.
+
+Lines of **furniture** (running heads, page numbers) may go: the first and last line of the source, those that stand in
+it twice but for their digits, and those without a letter, if short and gone whole.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property, lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from corpus.numerals import ascii_digits
+from corpus.segment import WORD, words
+
+_RUNS = (8, 3, 1)  # lengths of the anchors
+_CELLS = 4_000  # of the table of one small gap
+_BUDGET = 4_000_000  # cells over all gaps
+_FUZZY = 400  # pairs of words of one change that are compared letter by letter
+FURNITURE_CHARACTERS = 100
+_NOT_WORD = re.compile(r"[\W_]+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+Block = tuple[int, int, int]  # place in the source, place in the answer, words
+Gap = tuple[int, int, int, int]  # from and to in the source, from and to in the answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """The words of a text as written and as compared, and where they start (in characters)."""
+
+    text: str
+    raw: list[str]
+    keys: list[str]
+    starts: list[int]
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        return Counter(self.keys)
+
+    @cached_property
+    def lines(self) -> list[int]:
+        """The line of each word."""
+        ends = [match.start() for match in re.finditer("\n", self.text)]
+        return [bisect_left(ends, start) for start in self.starts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Words lost from the source and words added in the answer, as places in their tokens."""
+
+    lost: tuple[int, ...]
+    added: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    """What became of the source's words."""
+
+    source: Tokens
+    answer: Tokens
+    changes: list[Change]  # in order; without repairs and furniture
+    repairs: list[tuple[int, int]]  # pairs of like words
+    furniture: frozenset[int]  # lines of the source that are furniture and gone
+
+
+@lru_cache(maxsize=4)
+def align(source: str, answer: str) -> Alignment:
+    """The alignment of two texts; the last ones are kept, as several guards ask for the same."""
+    ours, theirs = tokens(source), tokens(answer)
+    gaps = list(_gaps(_blocks(ours.keys, theirs.keys), len(ours.keys), len(theirs.keys)))
+    changes: list[Change] = []
+    repairs: list[tuple[int, int]] = []
+    for gap in gaps:
+        _judge(ours, theirs, gap, changes, repairs)
+    furniture = _furniture(ours, changes)
+    kept = (_without_furniture(ours, change, furniture) for change in changes)
+    return Alignment(
+        source=ours,
+        answer=theirs,
+        changes=[change for change in kept if change.lost or change.added],
+        repairs=repairs,
+        furniture=furniture,
+    )
+
+
+def tokens(text: str) -> Tokens:
+    """The words of a text; what has no letter or digit is none."""
+    text = _SURROGATES.sub("\ufffd", text)
+    found = words(pa.table({"text": pa.array([text], pa.large_string())}))
+    data = text.encode()
+    is_word = (found.kinds & WORD) != 0
+    starts, ends = found.starts[is_word].tolist(), found.ends[is_word].tolist()
+    first = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
+    place = (np.cumsum(first) - 1).tolist()
+    keys: dict[str, str] = {}
+    kept: list[tuple[str, str, int]] = []
+    for start, end in zip(starts, ends, strict=True):
+        raw = data[start:end].decode()
+        key = keys.get(raw)
+        if key is None:
+            key = keys[raw] = _key(raw)
+        if key:
+            kept.append((raw, key, place[start]))
+    return Tokens(
+        text=text,
+        raw=[raw for raw, _, _ in kept],
+        keys=[key for _, key, _ in kept],
+        starts=[start for _, _, start in kept],
+    )
+
+
+def _key(raw: str) -> str:
+    plain = unicodedata.normalize("NFKC", ascii_digits(raw)).casefold()
+    if plain.isalnum():
+        return plain.replace("\u0640", "")
+    return "".join(c for c in plain if c.isalnum() or unicodedata.category(c)[0] == "M").replace(
+        "\u0640", ""
+    )
+
+
+# ---------------------------------------------------------------- equal words
+
+
+def _blocks(a: Sequence[str], b: Sequence[str]) -> list[Block]:
+    """Runs of equal words, in order in both."""
+    found: list[Block] = []
+    budget = _BUDGET
+    pending: list[tuple[Gap, int]] = [((0, len(a), 0, len(b)), 0)]
+    while pending:
+        (a0, a1, b0, b1), level = pending.pop()
+        while a0 < a1 and b0 < b1 and a[a0] == b[b0]:
+            found.append((a0, b0, 1))
+            a0, b0 = a0 + 1, b0 + 1
+        while a0 < a1 and b0 < b1 and a[a1 - 1] == b[b1 - 1]:
+            a1, b1 = a1 - 1, b1 - 1
+            found.append((a1, b1, 1))
+        cells = (a1 - a0) * (b1 - b0)
+        if not cells:
+            continue
+        if level == len(_RUNS):
+            if cells <= _CELLS and cells <= budget:
+                budget -= cells
+                found += _subsequence(a, b, (a0, a1, b0, b1))
+            continue
+        anchors = _anchors(a, b, (a0, a1, b0, b1), _RUNS[level])
+        found += anchors
+        pending += [
+            ((a0 + i0, a0 + i1, b0 + j0, b0 + j1), level + 1)
+            for i0, i1, j0, j1 in _gaps(
+                [(i - a0, j - b0, n) for i, j, n in anchors], a1 - a0, b1 - b0
+            )
+        ]
+    return sorted(found)
+
+
+def _subsequence(a: Sequence[str], b: Sequence[str], gap: Gap) -> list[Block]:
+    a0, a1, b0, b1 = gap
+    matcher = SequenceMatcher(None, a[a0:a1], b[b0:b1], autojunk=False)
+    return [(a0 + i, b0 + j, n) for i, j, n in matcher.get_matching_blocks() if n]
+
+
+def _anchors(a: Sequence[str], b: Sequence[str], gap: Gap, size: int) -> list[Block]:
+    """The longest chain of runs of `size` words that are unique on both sides of the gap."""
+    a0, a1, b0, b1 = gap
+    ours, theirs = _unique(a, a0, a1, size), _unique(b, b0, b1, size)
+    pairs = sorted((ours[run], theirs[run]) for run in ours.keys() & theirs.keys())
+    found: list[Block] = []
+    for i, j in _increasing(pairs):
+        if found:
+            i0, j0, n = found[-1]
+            if i - i0 == j - j0 and i <= i0 + n:
+                found[-1] = (i0, j0, i + size - i0)
+                continue
+            if i < i0 + n or j < j0 + n:
+                continue
+        found.append((i, j, size))
+    return found
+
+
+def _unique(words: Sequence[str], start: int, end: int, size: int) -> dict[tuple[str, ...], int]:
+    seen: dict[tuple[str, ...], int] = {}
+    for place in range(start, end - size + 1):
+        run = tuple(words[place : place + size])
+        seen[run] = -1 if run in seen else place
+    return {run: place for run, place in seen.items() if place >= 0}
+
+
+def _increasing(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest subsequence whose second places increase too (patience sorting)."""
+    tops: list[int] = []
+    piles: list[int] = []
+    before = [-1] * len(pairs)
+    for n, (_, j) in enumerate(pairs):
+        pile = bisect_left(tops, j)
+        before[n] = piles[pile - 1] if pile else -1
+        tops[pile : pile + 1] = [j]
+        piles[pile : pile + 1] = [n]
+    chain, n = [], piles[-1] if piles else -1
+    while n >= 0:
+        chain.append(pairs[n])
+        n = before[n]
+    return chain[::-1]
+
+
+def _gaps(blocks: list[Block], n_a: int, n_b: int) -> Iterator[Gap]:
+    """What lies between blocks."""
+    i = j = 0
+    for a, b, n in [*blocks, (n_a, n_b, 0)]:
+        if i < a or j < b:
+            yield i, a, j, b
+        i, j = a + n, b + n
+
+
+# ---------------------------------------------------------------- like words
+
+
+def _judge(
+    ours: Tokens, theirs: Tokens, gap: Gap, changes: list[Change], repairs: list[tuple[int, int]]
+) -> None:
+    """Part a gap into pairs of like words and what is left between them."""
+    for i0, i1, j0, j1, pair in _pieces(ours.keys, theirs.keys, gap):
+        if i0 < i1 or j0 < j1:
+            lost, added = "".join(ours.keys[i0:i1]), "".join(theirs.keys[j0:j1])
+            if not _like(lost, added):
+                changes.append(Change(lost=tuple(range(i0, i1)), added=tuple(range(j0, j1))))
+            elif i1 - i0 == j1 - j0 == 1:
+                repairs.append((i0, j0))
+        if pair is not None:
+            repairs.append(pair)
+
+
+def _pieces(
+    a: Sequence[str], b: Sequence[str], gap: Gap
+) -> Iterator[tuple[int, int, int, int, tuple[int, int] | None]]:
+    """Gaps between the pairs of like words, and the pair that ends each."""
+    a0, a1, b0, b1 = gap
+    i, j = a0, b0
+    if (a1 - a0) + (b1 - b0) > 2 and (a1 - a0) * (b1 - b0) <= _FUZZY:
+        for p, q in _like_pairs(a[a0:a1], b[b0:b1]):
+            yield i, a0 + p, j, b0 + q, (a0 + p, b0 + q)
+            i, j = a0 + p + 1, b0 + q + 1
+    yield i, a1, j, b1, None
+
+
+def _like_pairs(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
+    """The longest common subsequence of like words."""
+    length = np.zeros((len(a) + 1, len(b) + 1), np.int32)
+    like = [[len(x) > 1 < len(y) and _like(x, y) for y in b] for x in a]
+    for p in range(len(a) - 1, -1, -1):
+        for q in range(len(b) - 1, -1, -1):
+            best = max(length[p + 1, q], length[p, q + 1])
+            length[p, q] = max(best, length[p + 1, q + 1] + 1) if like[p][q] else best
+    found, p, q = [], 0, 0
+    while p < len(a) and q < len(b):
+        if like[p][q] and length[p, q] == length[p + 1, q + 1] + 1:
+            found.append((p, q))
+            p, q = p + 1, q + 1
+        elif length[p + 1, q] >= length[p, q + 1]:
+            p += 1
+        else:
+            q += 1
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _like(a: str, b: str) -> bool:
+    """The same word but for a slip: equal, or few edits apart, digits never being slips."""
+    if a == b:
+        return True
+    longest = max(len(a), len(b))
+    most = max(1, longest // 4)
+    if abs(len(a) - len(b)) > most or longest > 80 or _digits(a) != _digits(b):
+        return False
+    return _edits(a, b) <= most
+
+
+def _digits(key: str) -> str:
+    return "".join(c for c in key if c.isdecimal())
+
+
+def _edits(a: str, b: str) -> int:
+    """Edit distance with transpositions of neighbours (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        two, before, row = before, row, [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 < j and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, two[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+# ---------------------------------------------------------------- furniture
+
+
+def _furniture(ours: Tokens, changes: list[Change]) -> frozenset[int]:
+    """Lines of the source that are furniture and of which no word is left."""
+    lost = Counter(ours.lines[place] for change in changes for place in change.lost)
+    if not lost:
+        return frozenset()
+    total = Counter(ours.lines)
+    lines = ours.text.split("\n")
+    shapes = Counter(re.sub(r"\d+", "0", line.strip()) for line in lines)
+    filled = [n for n, line in enumerate(lines) if line.strip()]
+    ends = {filled[0], filled[-1]} if filled else set()
+    return frozenset(
+        n
+        for n, count in lost.items()
+        if count >= 0.75 * total[n]
+        and len(lines[n]) <= FURNITURE_CHARACTERS
+        and (
+            n in ends
+            or shapes[re.sub(r"\d+", "0", lines[n].strip())] > 1
+            or not any(c.isalpha() for c in lines[n])
+        )
+    )
+
+
+def _without_furniture(ours: Tokens, change: Change, furniture: frozenset[int]) -> Change:
+    lost = tuple(place for place in change.lost if ours.lines[place] not in furniture)
+    return Change(lost=lost, added=change.added)
