@@ -197,7 +197,12 @@ def damaged(draft: Draft) -> str:
 
 def _typos(text: str, draft: Draft) -> str:
     """One wrong letter in some 300, in words that are neither names nor numbers, nor alike."""
-    spans = [s for s in _word_spans(text, draft) if _is_common(text[s[0] : s[1]], draft)]
+    addresses = {n for m in re.finditer(r"\S*[./_@:\\-]\S+", text) for n in range(*m.span())}
+    spans = [
+        (start, end)
+        for start, end in _word_spans(text, draft)
+        if _is_common(text[start:end], draft) and not (draft.spaced and start in addresses)
+    ]
     chosen = draft.rng.sample(spans, min(len(spans), max(1, len(text) // 300)))
     for start, end in sorted(chosen, reverse=True):
         word = text[start:end]
@@ -428,18 +433,23 @@ def with_table(draft: Draft) -> tuple[str, int]:
 
 
 def table_cut(draft: Draft) -> str:
-    """The same, cut inside the table: after its first line and before its last."""
+    """The same, cut inside the table and inside a line of it: after a row, a Markdown table is only shorter."""
     text, start = with_table(draft)
     first = text.index("\n", start) + 1
-    return text[: draft.rng.randrange(first, len(text.rstrip()) - 3)]
+    places = range(first, len(text.rstrip()) - 3)
+    return text[: draft.rng.choice([n for n in places if "\n" not in text[n - 2 : n + 1]])]
 
 
-def translated(draft: Draft) -> str:
-    return draft.translation
+def translated(draft: Draft) -> str | None:
+    """The text in another language; a page of which much was never translated does not count."""
+    same = set(draft.text.split("\n")) & set(draft.translation.split("\n"))
+    return None if sum(map(len, same)) > len(draft.text) / 5 else draft.translation
 
 
-def half_translated(draft: Draft) -> str:
+def half_translated(draft: Draft) -> str | None:
     """The first half as it is, the second in another language."""
+    if translated(draft) is None:
+        return None
     return (
         draft.text[: len(draft.text) // 2] + "\n" + draft.translation[len(draft.translation) // 2 :]
     )
@@ -554,4 +564,8 @@ def _names(text: str, draft: Draft) -> list[tuple[int, int]]:
         ]
     counts = Counter(text[a:b] for a, b in spans)
     least = 2 if draft.script in ("Hans", "Hant", "Jpan") else 4
-    return [(a, b) for a, b in spans if b - a >= least and counts[text[a:b]] == 1]
+    return [
+        (a, b)
+        for a, b in spans
+        if b - a >= least and counts[text[a:b]] == 1 and not text[a:b].isascii()
+    ]

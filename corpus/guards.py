@@ -46,8 +46,8 @@ LEAK_LETTERS = 30  # letters and digits in a row that an answer may not share wi
 LEAK_WIDE = 14  # the same where one is a syllable or a word: Han, kana, Hangul
 
 _RULES = frozenset(" \t-=_.·•…*#~|+—–─━═:<>/\\^,、。")
-_RUN = re.compile(r"(\S)\1{14,}|(\S.{1,3})\2{14,}")
-_SENTENCE_END = re.compile(r"[.!?。！？।॥۔؟։።၊။៕᙮…]+[\"'”’»）)」』]*|\n+")
+_RUN = re.compile(r"(\S)\1{14,}|(\S.{1,3}?)\2{14,}")
+_SENTENCE_END = re.compile(r"[.!?؟։…]+[\"'”’»)]*(?=\s|$)|[。！？।॥۔።။៕]+[”’）」』]*|\n+")
 _TEMPLATE = re.compile(
     r"<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|^(?:system|user|assistant)\n",
     re.MULTILINE,

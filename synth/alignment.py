@@ -34,8 +34,12 @@ _RUNS = (8, 3, 1)  # lengths of the anchors
 _CELLS = 4_000  # of the table of one small gap
 _BUDGET = 4_000_000  # cells over all gaps
 _FUZZY = 400  # pairs of words of one change that are compared letter by letter
+_RESPELT = 200  # letters of a gap that are compared one by one
+_APART = 8  # letters for each slip among them
 FURNITURE_CHARACTERS = 100
-_NOT_WORD = re.compile(r"[\W_]+")
+FURNITURE_SHARE = (
+    0.5  # of such a line's words that are not in the answer; others are there by chance
+)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 Block = tuple[int, int, int]  # place in the source, place in the answer, words
@@ -74,9 +78,9 @@ class Change:
 class Alignment:
     """What became of the source's words."""
 
-    source: Tokens
+    source: Tokens  # without furniture; words that a line end cuts are whole
     answer: Tokens
-    changes: list[Change]  # in order; without repairs and furniture
+    changes: list[Change]  # in order; without repairs
     repairs: list[tuple[int, int]]  # pairs of like words
     furniture: frozenset[int]  # lines of the source that are furniture and gone
 
@@ -85,20 +89,22 @@ class Alignment:
 def align(source: str, answer: str) -> Alignment:
     """The alignment of two texts; the last ones are kept, as several guards ask for the same."""
     ours, theirs = tokens(source), tokens(answer)
-    gaps = list(_gaps(_blocks(ours.keys, theirs.keys), len(ours.keys), len(theirs.keys)))
+    changes, repairs = _compare(ours, theirs)
+    furniture = _furniture(ours, changes)
+    kept = _joined(_without(ours, furniture), theirs)
+    if len(kept.keys) < len(ours.keys):
+        changes, repairs = _compare(kept, theirs)
+    return Alignment(
+        source=kept, answer=theirs, changes=changes, repairs=repairs, furniture=furniture
+    )
+
+
+def _compare(ours: Tokens, theirs: Tokens) -> tuple[list[Change], list[tuple[int, int]]]:
     changes: list[Change] = []
     repairs: list[tuple[int, int]] = []
-    for gap in gaps:
+    for gap in _gaps(_blocks(ours.keys, theirs.keys), len(ours.keys), len(theirs.keys)):
         _judge(ours, theirs, gap, changes, repairs)
-    furniture = _furniture(ours, changes)
-    kept = (_without_furniture(ours, change, furniture) for change in changes)
-    return Alignment(
-        source=ours,
-        answer=theirs,
-        changes=[change for change in kept if change.lost or change.added],
-        repairs=repairs,
-        furniture=furniture,
-    )
+    return changes, repairs
 
 
 def tokens(text: str) -> Tokens:
@@ -236,15 +242,40 @@ def _judge(
     ours: Tokens, theirs: Tokens, gap: Gap, changes: list[Change], repairs: list[tuple[int, int]]
 ) -> None:
     """Part a gap into pairs of like words and what is left between them."""
+    if _respelt(ours, theirs, gap):
+        return
     for i0, i1, j0, j1, pair in _pieces(ours.keys, theirs.keys, gap):
-        if i0 < i1 or j0 < j1:
+        if (i0 < i1 or j0 < j1) and not _respelt(ours, theirs, (i0, i1, j0, j1)):
             lost, added = "".join(ours.keys[i0:i1]), "".join(theirs.keys[j0:j1])
-            if not _like(lost, added):
-                changes.append(Change(lost=tuple(range(i0, i1)), added=tuple(range(j0, j1))))
-            elif i1 - i0 == j1 - j0 == 1:
+            if i1 - i0 == j1 - j0 == 1 and _like(lost, added):
                 repairs.append((i0, j0))
+            elif not (len(lost) + len(added) == 1 and _like(lost, added)):
+                changes.append(Change(lost=tuple(range(i0, i1)), added=tuple(range(j0, j1))))
         if pair is not None:
             repairs.append(pair)
+
+
+def _respelt(ours: Tokens, theirs: Tokens, gap: Gap) -> bool:
+    """Whether words are the same letters cut elsewhere, but for single slips well apart."""
+    i0, i1, j0, j1 = gap
+    lost, added = "".join(ours.keys[i0:i1]), "".join(theirs.keys[j0:j1])
+    if lost == added:
+        return True
+    longest = max(len(lost), len(added))
+    if i1 - i0 == j1 - j0 or not (lost and added) or longest > _RESPELT:
+        return False
+    if _digits(lost) != _digits(added) or abs(len(lost) - len(added)) > 1 + longest // _APART:
+        return False
+    slips: list[list[int]] = []
+    for kind, a0, a1, b0, b1 in SequenceMatcher(None, lost, added, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        if slips and a0 - slips[-1][1] < 3:
+            slips[-1][1::2] = [a1, b1]
+        else:
+            slips.append([a0, a1, b0, b1])
+    few = len(slips) <= 1 + longest // _APART
+    return few and all(_edits(lost[a0:a1], added[b0:b1]) <= 1 for a0, a1, b0, b1 in slips)
 
 
 def _pieces(
@@ -326,7 +357,7 @@ def _furniture(ours: Tokens, changes: list[Change]) -> frozenset[int]:
     return frozenset(
         n
         for n, count in lost.items()
-        if count >= 0.75 * total[n]
+        if count >= FURNITURE_SHARE * total[n]
         and len(lines[n]) <= FURNITURE_CHARACTERS
         and (
             n in ends
@@ -336,6 +367,31 @@ def _furniture(ours: Tokens, changes: list[Change]) -> frozenset[int]:
     )
 
 
-def _without_furniture(ours: Tokens, change: Change, furniture: frozenset[int]) -> Change:
-    lost = tuple(place for place in change.lost if ours.lines[place] not in furniture)
-    return Change(lost=lost, added=change.added)
+def _without(ours: Tokens, furniture: frozenset[int]) -> Tokens:
+    """The words that are not of these lines."""
+    if not furniture:
+        return ours
+    kept = [n for n, line in enumerate(ours.lines) if line not in furniture]
+    return Tokens(
+        text=ours.text,
+        raw=[ours.raw[n] for n in kept],
+        keys=[ours.keys[n] for n in kept],
+        starts=[ours.starts[n] for n in kept],
+    )
+
+
+def _joined(ours: Tokens, theirs: Tokens) -> Tokens:
+    """The words, with those made whole that a line end cuts and the answer has whole."""
+    raw: list[str] = []
+    keys: list[str] = []
+    starts: list[int] = []
+    line = -1
+    for n, key in enumerate(ours.keys):
+        if keys and ours.lines[n] != line and keys[-1] + key in theirs.counts:
+            raw[-1], keys[-1] = raw[-1].rstrip("-\u00ad") + ours.raw[n], keys[-1] + key
+        else:
+            raw.append(ours.raw[n])
+            keys.append(key)
+            starts.append(ours.starts[n])
+        line = ours.lines[n]
+    return Tokens(text=ours.text, raw=raw, keys=keys, starts=starts)

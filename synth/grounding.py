@@ -20,7 +20,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,6 +44,7 @@ __all__ = [
     "numbers",
     "numbers_grounded",
     "overlap",
+    "pieces",
     "support",
     "urls",
     "urls_grounded",
@@ -53,6 +55,7 @@ VERSION = 1
 LENGTH_LOW, LENGTH_HIGH = 0.7, 1.3  # of a refined text over its source
 
 SCRIPT_SHARE = 0.1  # of the answer's letters that may be of scripts that the source hardly has
+PIECE = 200  # characters, enough for an identifier
 SCRIPT_KNOWN = 0.02  # share of the source's letters from which on it has a script
 
 PASSAGE_LETTERS = 20  # of words added or lost close together that make an invented or dropped passage; wide ones are 2
@@ -142,8 +145,7 @@ _MARKER = re.compile(
 
 def numbers(source: str, answer: str) -> Verdict:
     """For refinement: the numbers are those of the source, each as often; those of furniture that is gone may go."""
-    gone = align(source, answer).furniture
-    kept = "\n".join(line for n, line in enumerate(source.split("\n")) if n not in gone)
+    kept = _without_furniture(source, answer)
     found = None
     for spaced in (False, True):
         ours = Counter(numbers_of(kept, spaced=spaced))
@@ -152,6 +154,11 @@ def numbers(source: str, answer: str) -> Verdict:
             return _verdict("numbers", None)
         found = found or f"lost {_listed(ours - theirs)}; added {_listed(theirs - ours)}"
     return _verdict("numbers", found)
+
+
+def _without_furniture(source: str, answer: str) -> str:
+    gone = align(source, answer).furniture
+    return "\n".join(line for n, line in enumerate(source.split("\n")) if n not in gone)
 
 
 def numbers_grounded(source: str, answer: str) -> Verdict:
@@ -225,6 +232,9 @@ def urls(source: str, answer: str) -> Verdict:
     """For refinement: addresses, e-mail, paths and identifiers are those of the source. One that a line end cuts may be
     made whole.
     """
+    source, answer = (
+        unicodedata.normalize("NFKC", text) for text in (_without_furniture(source, answer), answer)
+    )
     ours, theirs = _addresses(source), _addresses(answer)
     lost = _missing(ours - theirs, source, answer)
     added = _missing(theirs - ours, answer, source)
@@ -278,16 +288,16 @@ def length_ratio(
 
 
 def language(
-    source: str, answer: str, labels: tuple[str | None, str | None] = (None, None)
+    source: str, answer: str, expected: Collection[str] = (), found: Collection[str] = ()
 ) -> Verdict:
-    """The answer is in the language of its source: no script that the source hardly has, and the same label.
+    """The answer is in the language of its source: no script that the source hardly has, and no other label.
 
-    `labels` are those of source and answer by the caller's identifier, None where it is not sure; without them only
-    the scripts speak.
+    `expected` and `found` are the labels that the caller's identifier gives to the `pieces` of source and answer, where
+    it is sure; without them only the scripts speak.
     """
-    expected, found = labels
-    if expected is not None and found is not None and expected != found:
-        return _verdict("language", f"{found} instead of {expected}")
+    others = sorted(set(found) - set(expected))
+    if expected and others:
+        return _verdict("language", f"{', '.join(others)} instead of {', '.join(sorted(expected))}")
     ours, theirs = _script_shares(source), _script_shares(answer)
     if ours.sum() and not theirs.sum():
         return _verdict("language", "no letters")
@@ -295,6 +305,14 @@ def language(
     if foreign.sum() > SCRIPT_SHARE and ours.sum():
         return _verdict("language", f"{foreign.max():.0%} {SCRIPTS[int(foreign.argmax())]}")
     return _verdict("language", None)
+
+
+def pieces(text: str) -> list[str]:
+    """The text in equal pieces of PIECE to twice PIECE characters, of which each can be given a label."""
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    count = max(1, len(text) // PIECE)
+    bounds = [len(text) * n // count for n in range(count + 1)]
+    return [text[start:end] for start, end in pairwise(bounds)]
 
 
 def _script_shares(text: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -53,38 +53,44 @@ def names_grounded(source: str, answer: str, allowed: float = FOREIGN_SHARE) -> 
 
 
 def _swapped(found: Alignment) -> str | None:
-    """Two words of which each became the other."""
+    """Two words of which each became the other, or a word that was lost in one place and added in another."""
     became = {(found.source.keys[i], found.answer.keys[j]) for i, j in found.repairs}
     for change in found.changes:
         lost = "".join(found.source.keys[i] for i in change.lost)
         added = "".join(found.answer.keys[j] for j in change.added)
         became.add((lost, added))
     for lost, added in sorted(became):
-        if lost < added and lost and (added, lost) in became:
-            return f"{lost} and {added} swapped"
+        if max(len(lost), len(added)) > 1 and lost != added and (added, lost) in became:
+            return (
+                f"{lost or added} moved" if not (lost and added) else f"{lost} and {added} swapped"
+            )
     return None
 
 
 def _exchanged(found: Alignment) -> str | None:
-    lower = {raw for raw in [*found.source.raw, *found.answer.raw] if raw.islower()}
+    lower = _written_small(found)
     for change in found.changes:
         if _is_doubled(found, change):
             continue
-        lost = [found.source.raw[i] for i in change.lost]
-        added = [found.answer.raw[j] for j in change.added]
-        if any(_may_be_name(raw, lower) for raw in [*lost, *added]):
-            return f"{' '.join(lost)} became {' '.join(added)}"
+        lost = [place for place in change.lost if _may_be_name(found.source, place, lower)]
+        added = [place for place in change.added if _may_be_name(found.answer, place, lower)]
+        if lost or added:
+            before = " ".join(found.source.raw[i] for i in change.lost)
+            return f"{before} became {' '.join(found.answer.raw[j] for j in change.added)}"
     return None
 
 
 def _slipped(found: Alignment) -> str | None:
     """A like word, where what was exchanged is no slip."""
-    lower = {raw for raw in [*found.source.raw, *found.answer.raw] if raw.islower()}
+    lower = _written_small(found)
     for i, j in found.repairs:
-        raw, key = found.source.raw[i], found.source.keys[i]
-        if found.answer.counts[key] and _may_be_name(raw, lower):
-            return f"{raw} became {found.answer.raw[j]}"
+        if found.answer.counts[found.source.keys[i]] and _may_be_name(found.source, i, lower):
+            return f"{found.source.raw[i]} became {found.answer.raw[j]}"
     return None
+
+
+def _written_small(found: Alignment) -> set[str]:
+    return {raw for raw in [*found.source.raw, *found.answer.raw] if raw.islower()}
 
 
 def _is_doubled(found: Alignment, change: Change) -> bool:
@@ -99,12 +105,13 @@ def _is_doubled(found: Alignment, change: Change) -> bool:
     return gone in (keys[max(0, first - size) : first], keys[last : last + size])
 
 
-def _may_be_name(raw: str, lower: set[str]) -> bool:
+def _may_be_name(found: Tokens, place: int, lower: set[str]) -> bool:
+    raw = found.raw[place]
     letters = [c for c in raw if c.isalpha()]
     if not letters:
         return False
     if any(_has_case(c) for c in letters):
-        return _capital(raw) and raw.lower() not in lower
+        return _capital(raw) and (raw.lower() not in lower or not _opens(found, place))
     return len(letters) >= (WIDE_LETTERS if _is_wide(letters[0]) else NAME_LETTERS)
 
 
@@ -120,7 +127,7 @@ def _has_case(char: str) -> bool:
 
 def _opens(found: Tokens, place: int) -> bool:
     """Whether a word opens a sentence, a line, a cell or a quotation."""
-    before = found.text[: found.starts[place]][-6:].rstrip(" \t")
+    before = found.text[max(0, found.starts[place] - 6) : found.starts[place]].rstrip(" \t")
     return not before or not (before[-1].isalnum() or before[-1] in ",;-–'’&/")
 
 
