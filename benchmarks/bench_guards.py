@@ -43,6 +43,8 @@ from benchmarks.planted_answers import (
     damaged,
     leaked,
     native_digits,
+    numbered,
+    retold,
     with_table,
 )
 from benchmarks.results import Figure, report
@@ -159,6 +161,7 @@ def main() -> None:
     for draft in drafts(passages):
         _errors(draft, judge, found)
         _good(draft, judge, found)
+        _retold(draft, found)
     _overlap(found)
     report("guards", list(_figures(found)))
     _print_languages(found)
@@ -237,6 +240,25 @@ def _good(draft: Draft, judge: Judge, found: Tallies) -> None:
         found[kind, "any"].add(draft.language, any(not v.passed for v in verdicts.values()))
 
 
+RETOLD = {
+    "number altered": grounding.numbers_grounded,
+    "name replaced": grounding.names_grounded,
+}
+
+
+def _retold(draft: Draft, found: Tallies) -> None:
+    """Guards of synthesis. Names only where capitals mark them."""
+    told = retold(draft)
+    cased = draft.language[-4:] in ("Latn", "Cyrl", "Grek")
+    for error, guard in RETOLD.items():
+        if error == "name replaced" and not cased:
+            continue
+        for what, answer in (("retold", told.text), (f"retold, {error}", ERRORS[error](told))):
+            if answer is not None and (what == "retold" or answer != told.text):
+                verdict = guard(draft.text, numbered(answer))
+                found[what, guard.__name__].add(draft.language, not verdict.passed)
+
+
 def _difference(text: str, answer: str) -> str:
     """Where an answer departs from the text."""
     start = next((n for n, (a, b) in enumerate(zip(text, answer, strict=False)) if a != b), 0)
@@ -268,6 +290,7 @@ def _overlap(found: Tallies) -> None:
 
 def _figures(found: Tallies) -> Iterator[Figure]:
     measured = [(error, guard) for error, meant in MEANT.items() for guard in meant]
+    measured += [(f"retold, {error}", guard.__name__) for error, guard in RETOLD.items()]
     for error, guard in [*measured, ("copied", "overlap"), ("other text", "overlap")]:
         tally = found[error, guard]
         what = f"{error} ({tally.all.total()} in {len(tally.all)} languages): {guard}, recall"
@@ -281,7 +304,8 @@ def _figures(found: Tallies) -> Iterator[Figure]:
             yield Figure(
                 measure=what, unit="share", ours=tally.share, reference=GOAL_FALSE, beside="goal"
             )
-    for kind, guard in (("with table", "unclosed"), ("rewritten", "overlap")):
+    told = [("retold", guard.__name__) for guard in RETOLD.values()]
+    for kind, guard in (("with table", "unclosed"), *told, ("rewritten", "overlap")):
         tally = found[kind, guard]
         what = f"{kind}: {guard}, false"
         yield Figure(
@@ -298,7 +322,7 @@ def _figures(found: Tallies) -> Iterator[Figure]:
 def _print_languages(found: Tallies) -> None:
     """Each measure's languages that miss the goal."""
     for (what, guard), tally in found.items():
-        good = what in ("untouched", "refined", "with table", "rewritten")
+        good = what in ("untouched", "refined", "with table", "retold", "rewritten")
         bad = {
             name: share
             for name, share in tally.by_language().items()

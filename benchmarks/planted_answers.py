@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from icu4py.breakers import WordBreaker
 
@@ -197,7 +197,7 @@ def damaged(draft: Draft) -> str:
 
 def _typos(text: str, draft: Draft) -> str:
     """One wrong letter in some 300, in words that are neither names nor numbers, nor alike."""
-    addresses = {n for m in re.finditer(r"\S*[./_@:\\-]\S+", text) for n in range(*m.span())}
+    addresses = {n for m in re.finditer(r"\S*[./_@:=\\-]\S+", text) for n in range(*m.span())}
     spans = [
         (start, end)
         for start, end in _word_spans(text, draft)
@@ -500,6 +500,16 @@ ERRORS: dict[str, Callable[[Draft], str | None]] = {
     "address altered": address_altered,
     "formula altered": formula_altered,
 }
+
+
+def retold(draft: Draft) -> Draft:
+    """The draft of a text made of this one as a recipe would: every other sentence, each in a line."""
+    return replace(draft, text="\n".join(_sentences(draft.text, draft)[::2]))
+
+
+def numbered(text: str) -> str:
+    """The lines as a numbered list."""
+    return "\n".join(f"{n}. {line}" for n, line in enumerate(text.split("\n"), 1))
 
 
 # ---------------------------------------------------------------- pieces of a text

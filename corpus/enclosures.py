@@ -28,6 +28,7 @@ _ENVIRONMENT = re.compile(r"\\(begin|end)\s?\{([A-Za-z]{1,30}\*?)\}")
 _DISPLAY = re.compile(r"(?<!\\)(?:\$\$|\\\[|\\\]|\\\(|\\\))")
 _FORMULA = re.compile(r"(?<!\\)\$\$(.+?)(?<!\\)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$")
+_CUT_RULE = re.compile(r"^[ \t]*\|[ \t:|-]*$")
 _ENDS = {"\\[": "\\]", "\\(": "\\)"}
 
 
@@ -108,20 +109,26 @@ def _formula(text: str) -> str | None:
 def _markdown_table(text: str) -> str | None:
     """Only tables whose head begins and ends with a bar: without them a short row is good style."""
     lines = text.split("\n")
+    last = _last_filled(lines)
+    if last and _CUT_RULE.match(lines[last]) and _is_head(lines[last - 1]):
+        return f"markdown table: {lines[last][:40]}"
     for number, line in enumerate(lines[1:], 1):
         head = lines[number - 1].strip()
-        if "-" not in line or "|" not in line or not (head.startswith("|") and head.endswith("|")):
-            continue
-        if not _RULE.match(line) or len(head) < 2:
+        if "-" not in line or "|" not in line or not (_is_head(head) and _RULE.match(line)):
             continue
         rows = _rows_after(lines, number)
-        if not rows and number >= _last_filled(lines):
+        if not rows and number >= last:
             return f"markdown table: no row after {head[:40]}"
         if rows and _cells(rows[-1]) < _cells(head):
             return f"markdown table: {_cells(rows[-1])} cells of {_cells(head)}: {rows[-1][:40]}"
         if rows and not rows[-1].endswith("|") and all(row.endswith("|") for row in rows[:-1]):
             return f"markdown table: {rows[-1][:40]}"
     return None
+
+
+def _is_head(line: str) -> bool:
+    line = line.strip()
+    return len(line) > 2 and line.startswith("|") and line.endswith("|")
 
 
 def _rows_after(lines: list[str], number: int) -> list[str]:

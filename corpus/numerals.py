@@ -87,7 +87,8 @@ def _plain(text: str, start: int, end: int, spaced: bool) -> Iterator[tuple[int,
 
 def _canonical(token: str) -> list[str]:
     """One number, or the parts where the separators do not make one."""
-    parts, marks = _SEPARATOR.split(token), _SEPARATOR.findall(token)
+    parts = _SEPARATOR.split(token)
+    marks = [" " if mark in _SPACES else mark for mark in _SEPARATOR.findall(token)]
     if not marks:
         return [_stripped(token)]
     if len(marks) == 1 and (len(parts[1]) != 3 or len(parts[0]) > 3 or parts[0] == "0"):

@@ -37,9 +37,8 @@ _FUZZY = 400  # pairs of words of one change that are compared letter by letter
 _RESPELT = 200  # letters of a gap that are compared one by one
 _APART = 8  # letters for each slip among them
 FURNITURE_CHARACTERS = 100
-FURNITURE_SHARE = (
-    0.5  # of such a line's words that are not in the answer; others are there by chance
-)
+FURNISHED_LINES = 3  # of a page on which the first and last line may be furniture
+FURNITURE_SHARE = 0.5  # of such a line's words that the answer has not; it has others by chance
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 Block = tuple[int, int, int]  # place in the source, place in the answer, words
@@ -353,11 +352,11 @@ def _furniture(ours: Tokens, changes: list[Change]) -> frozenset[int]:
     lines = ours.text.split("\n")
     shapes = Counter(re.sub(r"\d+", "0", line.strip()) for line in lines)
     filled = [n for n, line in enumerate(lines) if line.strip()]
-    ends = {filled[0], filled[-1]} if filled else set()
+    ends = {filled[0], filled[-1]} if len(filled) >= FURNISHED_LINES else set()
     return frozenset(
         n
         for n, count in lost.items()
-        if count >= FURNITURE_SHARE * total[n]
+        if (count == total[n] or (total[n] >= 4 and count >= FURNITURE_SHARE * total[n]))
         and len(lines[n]) <= FURNITURE_CHARACTERS
         and (
             n in ends

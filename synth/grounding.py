@@ -69,10 +69,11 @@ SUPPORT_LOW, SUPPORT_HIGH = (
 )  # share of an answer's runs that its source has, for synthesis
 
 _URL = re.compile(
-    r"(?:https?|ftp|file|mailto|doi)://?[^\s<>\"'`|\\^{}（）。，、」「]+|\bwww\.[^\s<>\"'`|（）。，、]+",
+    r"[a-z][a-z0-9+.-]{1,15}://[^\s<>\"'`|\\^{}（）。，、」「]+|\bwww\.[^\s<>\"'`|（）。，、]+",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", re.ASCII)
+_NAME = "A-Za-z0-9_\u00c0-\u024f\u0370-\u052f-"  # of a mail box or host; Han and Thai stand beside one without a space
+_EMAIL = re.compile(rf"[.+{_NAME}]{{1,64}}@[{_NAME}]{{1,63}}(?:\.[{_NAME}]{{1,63}}){{1,8}}")
 _DOMAIN = re.compile(
     r"(?<![\w@./-])(?:[a-z0-9-]{1,63}\.){1,5}(?:com|org|net|edu|gov|int|info|io|eu)\b(?:/[^\s<>\"'|]*)?"
 )
@@ -80,9 +81,9 @@ _PATH = re.compile(
     r"(?<![\w/.:<])(?:~|\.{1,2})?(?:/[\w.+@~-]{1,255}){2,40}/?|\b[A-Z]:\\[\w.\\-]+", re.ASCII
 )
 _IDENTIFIER = re.compile(
-    r"(?<![\w.])(?=\w{0,80}[A-Za-z])[A-Za-z0-9]*_[A-Za-z0-9_]+(?:\(\))?"
+    r"(?<!\w)(?=\w{0,80}[A-Za-z])[A-Za-z0-9]{0,60}_[A-Za-z0-9_]+(?:\(\))?"
     r"|(?<![\w.])[a-z]{1,40}[A-Z][A-Za-z0-9]{0,60}|(?<!\w)--[a-z][a-z0-9-]{1,60}"
-    r"|(?<![\w.])[A-Za-z_]\w{0,60}(?:::[A-Za-z_]\w{0,60}){1,8}",
+    r"|(?<![\w.])[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){2,10}|(?<![\w.])[A-Za-z_]\w{0,60}(?:::[A-Za-z_]\w{0,60}){1,8}",
     re.ASCII,
 )
 _TRAILING = ".,;:!?)]}>»”’\"'*_"
@@ -130,12 +131,15 @@ _LAYOUT = re.compile(r"[\s{}^_$&\\]|nonumber")
 _RELATION = re.compile(r"[=≤≥≠≈≡∈⊂⊆→⇒±×÷∑∫√∂∞]")
 _OPERAND = re.compile(
     r"^[(\[{]*(?:[-+−]?[\d.,]+%?|[\d.,+\-−*/^()<>=$€£%×÷·]+|[A-Za-zα-ω][\d₀-₉²³'′]{0,3}|[-+−*/^=<>≤≥≠≈≡∈→×÷±·]+"
-    r"|\S{0,80}[=≤≥≠≈×÷±^√∑∫]\S{0,80})[)\]},;:.]*$"
+    r"|(?=\S{0,80}[=≤≥≠≈×÷±^√∑∫])(?:(?![A-Za-z]{4})\S){1,80}|\S{0,40}(?:\d[*/+=]|[*/+=]\d)\S{0,40})[)\]},;:.]*$"
 )
+
+_DASH = re.compile("[-–—−]{1,3}")
+UNITS = 3  # words that may stand between two operands of a plain formula
 
 _LETTERS_ONLY = re.compile(r"[\W_\d]+")
 _MARKER = re.compile(
-    r"^[ \t>#*|\-–•(\[（]*((?:[^\W\d_]+[ \t]?){0,2})[(\[（]?(\d{1,3})(?:[.)\]:：、．）|*\t]|\s|$)",
+    r"^[ \t>#*|\-–•(\[（]{0,8}((?:[^\W\d_]{1,20}[ \t]?){0,2})[(\[（]?(\d{1,3})(?:[.)\]:：、．）|*\t]|\s|$)",
     re.MULTILINE,
 )
 
@@ -195,6 +199,7 @@ def _listed(values: Counter[str]) -> str:
 
 def formulas(source: str, answer: str) -> Verdict:
     """For refinement: the formulas are those of the source but for layout and for LaTeX or plain characters."""
+    source = _without_furniture(source, answer)
     ours, theirs = Counter(_formulas(source)), Counter(_formulas(answer))
     lost = [found for found in ours - theirs if found not in _squeezed_formula(answer)]
     added = [found for found in theirs - ours if found not in _squeezed_formula(source)]
@@ -206,21 +211,26 @@ def _formulas(text: str) -> Iterator[str]:
         found = _squeezed_formula(next(group for group in match.groups() if group is not None))
         if found:
             yield found
-    for line in _TEX.sub("\n", text).split("\n"):
-        yield from _plain_formulas(line)
+    yield from _plain_formulas(_TEX.sub(" | ", text))
 
 
-def _plain_formulas(line: str) -> Iterator[str]:
-    """Runs of operands and operators with a relation or an operator that prose does not use."""
+def _plain_formulas(text: str) -> Iterator[str]:
+    """Runs of operands and operators with an operator that prose does not use; units may stand between them (`3 rolls +
+    4 rolls = 7 rolls`).
+    """
     run: list[str] = []
-    for word in [*line.split(), "\0"]:
-        if _OPERAND.match(word):
-            run.append(word)
+    between = 0
+    for word in [*text.split(), *["|"] * (UNITS + 1)]:
+        if _OPERAND.match(word) and not (between and word.isalpha()):
+            run.append(_DASH.sub("-", word) if _DASH.fullmatch(word) else word)
+            between = 0
             continue
-        found = _squeezed_formula(" ".join(run)).strip(".,;:()")
-        if len(found) >= 3 and _RELATION.search(found):
-            yield found
-        run = []
+        between += 1
+        if between > UNITS:
+            found = _squeezed_formula(" ".join(run)).strip(".,;:()-")
+            if len(found) >= 3 and _RELATION.search(found):
+                yield found
+            run = []
 
 
 def _squeezed_formula(text: str) -> str:
@@ -268,7 +278,7 @@ def _missing(addresses: set[str], there: str, other: str) -> list[str]:
     for address in sorted(addresses)[:200]:
         plain = re.escape(address)
         whole = rf"(?<![\w/]){plain}(?![\w/])"
-        cut = re.search(rf"{plain}[-\u00ad]?\s*\n|\n\s*{plain}", there)
+        cut = re.search(rf"{plain}[-.\u00ad]?\s*\n|\n\s*{plain}", there)
         pattern = plain.removesuffix(r"\-") if cut else whole
         texts = (text for text in (other, joined, closed) if address.rstrip("-") in text)
         if not any(re.search(pattern, text) for text in texts):
