@@ -4,9 +4,9 @@
 
 Documents are passages of SIB-200 (six sentences that are parallel over all languages), of the Universal Declaration of
 Human Rights and of GNOME's help (both parallel too) in LANGUAGES; in half of those with digits of their own script the
-numbers are written in them. To these come Django's documentation (addresses and identifiers), GSM8K's solutions
-(formulas), and web articles at three reading levels (OneStopEnglish: an article is a good rewriting of the same
-article at another level).
+numbers are written in them, and those that are not English end in an address. To these come Django's documentation
+(addresses and identifiers), GSM8K's solutions (formulas), and web articles at three reading levels (OneStopEnglish: an
+article is a good rewriting of the same article at another level).
 
 - recall: of answers with a planted error (`benchmarks/planted_answers.py`, which shares no code with the guards), the
   share that the guard for it rejects. Half of them were made for a damaged source, half for the clean one.
@@ -45,6 +45,7 @@ from benchmarks.planted_answers import (
     native_digits,
     numbered,
     retold,
+    with_address,
     with_table,
 )
 from benchmarks.results import Figure, report
@@ -57,7 +58,7 @@ DATA = Path(os.environ.get("DATA", "../shared/data"))
 HALF = int(os.environ.get("HALF", "1"))
 DETAILS = os.environ.get("DETAILS", "").split(",")
 GOAL_RECALL, GOAL_FALSE = 0.95, 0.02
-SURE = 0.7  # least score of the language identifier
+SURE = 0.5  # least score of the language identifier
 LANGUAGES = (
     *(
         "eng_Latn",
@@ -362,6 +363,8 @@ def drafts(passages: Sequence[Passage]) -> Iterator[Draft]:
             translation=translation.text,
             rng=rng,
         )
+        if not passage.language.startswith("eng"):
+            draft = replace(draft, text=with_address(draft))
         if native:
             draft = replace(draft, text=native_digits(draft.text, draft.language))
         yield draft

@@ -224,7 +224,8 @@ def _misspelt(word: str, rng: random.Random) -> str:
 
 def _is_common(word: str, draft: Draft) -> bool:
     if not draft.spaced:
-        return len(word) >= (4 if draft.script in ("Thai", "Mymr") else 2) and word.isalpha()
+        least = 4 if draft.script in ("Thai", "Mymr") else 2
+        return len(word) >= least and word.isalpha() and not word.isascii()
     return (
         len(word) >= 5
         and word == word.lower()
@@ -411,6 +412,22 @@ def leaked(draft: Draft, instructions: str) -> str:
         start = draft.rng.randrange(len(words) - 14)
         said = " ".join(words[start : start + 14])
     return f"{said}\n\n{draft.text}" if draft.rng.random() < 0.5 else f"{draft.text}\n\n{said}"
+
+
+def with_address(draft: Draft) -> str:
+    """The text with an address, a path or an identifier of no real thing at its end."""
+    words = [draft.rng.choice(("mill", "pond", "lane", "alder", "weir", "stone")) for _ in range(3)]
+    a, b, c = words
+    address = draft.rng.choice(
+        (
+            f"https://{a}.example/{b}/{c}",
+            f"http://www.{a}-{b}.example/{c}.html",
+            f"{a}@{b}.example",
+            f"{a}_{b}_{c}",
+        )
+    )
+    gap = " " if draft.spaced or draft.rng.random() < 0.5 else ""
+    return f"{draft.text}{gap}({address})"
 
 
 def with_table(draft: Draft) -> tuple[str, int]:
