@@ -21,7 +21,7 @@ from synth.alignment import Alignment, Change, Tokens, align, tokens
 
 VERSION = 1
 
-NAME_LETTERS = 3  # of a word in a script without case
+NAME_LETTERS = 3  # letters and marks of a word in a script without case
 WIDE_LETTERS = 2  # the same in Han, kana and Hangul
 FOREIGN_SHARE = 0.0  # of the answer's names that the source need not have, in synthesis
 
@@ -112,7 +112,7 @@ def _may_be_name(found: Tokens, place: int, lower: set[str]) -> bool:
         return False
     if any(_has_case(c) for c in letters):
         return _capital(raw) and (raw.lower() not in lower or not _opens(found, place))
-    return len(letters) >= (WIDE_LETTERS if _is_wide(letters[0]) else NAME_LETTERS)
+    return len(found.keys[place]) >= (WIDE_LETTERS if _is_wide(letters[0]) else NAME_LETTERS)
 
 
 def _capital(raw: str) -> bool:

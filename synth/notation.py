@@ -18,8 +18,9 @@ from synth.alignment import without_furniture
 VERSION = 1
 
 _TEX = re.compile(
-    r"(?<!\\)\$\$(.+?)(?<!\\)\$\$|(?<![\\$\w])\$([^$\n]{1,400}?)(?<![\\ ])\$(?!\d)|\\\[(.+?)\\\]|\\\((.+?)\\\)"
-    r"|\\begin\{(?:equation|align|gather|eqnarray|math|displaymath)\*?\}(.+?)\\end\{",
+    r"(?<!\\)\$\$(.{1,2000}?)(?<!\\)\$\$|(?<![\\$\w])\$([^$\n]{1,400}?)(?<![\\ ])\$(?!\d)"
+    r"|\\\[(.{1,2000}?)\\\]|\\\((.{1,2000}?)\\\)"
+    r"|\\begin\{(?:equation|align|gather|eqnarray|math|displaymath)\*?\}(.{1,2000}?)\\end\{",
     re.DOTALL,
 )
 _COMMANDS = {
