@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from corpus.guards import Verdict
 
-VERSION = 1  # of `judge`
 Role = Literal["vl", "refine", "general", "math", "code", "judge"]
 
 
@@ -64,43 +63,3 @@ class Recipe:
             "max_tokens": self.max_tokens,
             "seed": seed,
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What became of one answer: the document's text, or the verdict that rejected it."""
-
-    text: str | None
-    verdicts: tuple[Verdict, ...]
-
-    @classmethod
-    def failed(cls, guard: str, detail: str) -> Judged:
-        """A rejection for one reason."""
-        return cls(text=None, verdicts=(Verdict(guard=guard, passed=False, detail=detail),))
-
-    @property
-    def reason(self) -> str:
-        """The first guard that failed; "" for an accepted answer."""
-        return next((verdict.guard for verdict in self.verdicts if not verdict.passed), "")
-
-    @property
-    def detail(self) -> str:
-        """What that guard found."""
-        return next((verdict.detail for verdict in self.verdicts if not verdict.passed), "")
-
-
-def judge(recipe: Recipe, seed: Seed, answer: str, finish_reason: str) -> Judged:
-    """Parse and verify one answer. A pure function: it can be run again with new guards, without a model."""
-    complete = Verdict(
-        guard="truncated", passed=finish_reason != "length", detail=f"finish reason {finish_reason}"
-    )
-    if not complete.passed:
-        return Judged(text=None, verdicts=(complete,))
-    try:
-        text = recipe.parse(answer).strip()
-    except Unparsable as error:
-        form = Verdict(guard="form", passed=False, detail=str(error))
-        return Judged(text=None, verdicts=(complete, form))
-    verdicts = (complete, Verdict(guard="form", passed=True), *recipe.verify(seed, text))
-    passed = all(verdict.passed for verdict in verdicts)
-    return Judged(text=text if passed else None, verdicts=verdicts)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from corpus.guards import Verdict
+from synth.grounding import language, numbers_grounded, overlap, urls_grounded
 from synth.recipe import Recipe, Seed, Unparsable
 
 PROSE = "n_words >= 80 AND language IS NOT NULL"
@@ -47,11 +48,24 @@ def pairs(answer: str) -> str:
     )
 
 
-def not_empty(seed: Seed, text: str) -> Sequence[Verdict]:
-    """There is text, and it is not the seed's own."""
+def taken_from(seed: Seed, text: str) -> Sequence[Verdict]:
+    """Made of what the seed says, in its language. It may quote: an answer often is a sentence of the passage."""
     return (
-        Verdict(guard="empty", passed=bool(text.strip())),
-        Verdict(guard="copy", passed=text.strip() != seed.text.strip()),
+        *_grounded(seed, text),
+        overlap(seed.text, text, high=1.0),
+    )
+
+
+def told_anew(seed: Seed, text: str) -> Sequence[Verdict]:
+    """Made of what the seed says, in its language and in other words."""
+    return (*_grounded(seed, text), overlap(seed.text, text))
+
+
+def _grounded(seed: Seed, text: str) -> Sequence[Verdict]:
+    return (
+        language(seed.text, text),
+        numbers_grounded(seed.text, text),
+        urls_grounded(seed.text, text),
     )
 
 
@@ -63,7 +77,7 @@ QA = Recipe(
     characters=(300, 3000),
     max_tokens=512,
     parse=pairs,
-    verify=not_empty,
+    verify=taken_from,
     literature="question-answer pairs from web text: Nemotron-CC, arXiv 2412.02595",
 )
 FAQ = replace(
@@ -86,7 +100,7 @@ TEXTBOOK = Recipe(
     characters=(300, 4000),
     max_tokens=1024,
     parse=prose,
-    verify=not_empty,
+    verify=told_anew,
     literature="textbook sections: phi-1, arXiv 2306.11644; phi-1.5, arXiv 2309.05463",
 )
 TUTORIAL = replace(

@@ -20,10 +20,10 @@ CONTENT = ("truncated", "loop", "refusal", "empty")  # it sees a bad one
 
 
 def write_pairs(prompt: str) -> str:
-    """A scripted writer of questions and answers: two pairs out of the passage's first sentences."""
+    """A scripted writer of questions and answers, in the passage's own words: two sentences, asked by their halves."""
     passage = prompt.rpartition("Passage:")[2].strip()
     sentences = [s.strip() for s in passage.replace("\n", " ").split(". ") if s.strip()][:2]
-    return "\n".join(f"Q: What is said in sentence {n}?\nA: {s}." for n, s in enumerate(sentences))
+    return "\n".join(f"Q: {s[: len(s) // 2]}…?\nA: {s}." for s in sentences)
 
 
 class Server:

@@ -12,8 +12,9 @@ from corpus.errors import PlanError
 from corpus.languages import LANGUAGES
 from corpus.strict_yaml import unknown
 from synth import RECIPES
+from synth.judging import Judged, judge
 from synth.prompt import render
-from synth.recipe import Judged, Seed, judge
+from synth.recipe import Seed
 from workflows import engines
 from workflows.engines import Model
 from workflows.steps.synthesise import span_end

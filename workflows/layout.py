@@ -20,8 +20,7 @@ from corpus.lake import Folder
 from corpus.readers import READERS, InputFile, Reader
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
-from synth import RECIPES
-from synth import recipe as recipe_module
+from synth import RECIPES, judging
 from synth.prompt import digest
 from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measures
 from workflows.plan import Plan, Source, Synthesis
@@ -156,7 +155,7 @@ class Layout:
         folders = [Folder(self.lake, f"{t}/{name}") for t in ("seeds", "requests", "responses")]
         self.content |= {folder.path: asked for folder in folders}
         self.made[entry.source] = Made(prompt, *folders)
-        accepted = {"responses": name, "version": [VERSION, recipe_module.VERSION, recipe.version]}
+        accepted = {"responses": name, "version": [VERSION, judging.VERSION, recipe.version]}
         self.documents[entry.source] = self._folder("documents", entry.source, accepted)
         self.pages[entry.source] = self._beside("pages", entry.source)
         self.dead_letters[entry.source] = self._beside("dead_letters", entry.source)

@@ -191,7 +191,7 @@ def test_try_shows_prompt_answer_and_verdicts(tmp_path):
     prompt, _, rest = found.stdout.partition("--- answer of scripted\n")
     assert "in English" in prompt
     assert "Bees dance" in prompt
-    assert rest.startswith("Q: What is said in sentence 0?\nA: Bees dance")
+    assert rest.startswith("Q: Bees dance to tell…?\nA: Bees dance")
     assert "ok      form" in rest
     assert rest.endswith("accepted\n")
 

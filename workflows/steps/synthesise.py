@@ -36,8 +36,9 @@ from corpus.randomness import hash64, id_words, keyed
 from mixers.selection import compile_expression
 from mixers.sequences import ids_of
 from synth import RECIPES
+from synth.judging import Judged, judge
 from synth.prompt import render
-from synth.recipe import Judged, Recipe, Seed, judge
+from synth.recipe import Recipe, Seed
 from workflows import engines
 from workflows.engine import Item
 from workflows.engines import Model

@@ -1,0 +1,59 @@
+"""What becomes of an answer: read by the recipe's parser, then held against every guard.
+
+Guards that need the answer alone, and the one that looks for the prompt's own words, are the same for all recipes; a
+recipe adds those that compare with the seed. A pure function: it can be run again with new guards, without a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from corpus.guards import ALONE, Verdict, prompt_leak, truncated
+from synth.prompt import instructions
+from synth.recipe import Recipe, Seed, Unparsable
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What became of one answer: the document's text, or the verdict that rejected it."""
+
+    text: str | None
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def failed(cls, guard: str, detail: str) -> Judged:
+        """A rejection for one reason."""
+        return cls(text=None, verdicts=(Verdict(guard=guard, passed=False, detail=detail),))
+
+    @property
+    def reason(self) -> str:
+        """The first guard that failed; "" for an accepted answer."""
+        return next((verdict.guard for verdict in self.verdicts if not verdict.passed), "")
+
+    @property
+    def detail(self) -> str:
+        """What that guard found."""
+        return next((verdict.detail for verdict in self.verdicts if not verdict.passed), "")
+
+
+def judge(recipe: Recipe, seed: Seed, answer: str, finish_reason: str) -> Judged:
+    """Parse and verify one answer; all verdicts up to the first stage that fails: cut off, form, guards."""
+    whole = truncated(finish_reason)
+    if not whole.passed:
+        return Judged(text=None, verdicts=(whole,))
+    try:
+        text = recipe.parse(answer).strip()
+    except Unparsable as error:
+        form = Verdict(guard="form", passed=False, detail=str(error))
+        return Judged(text=None, verdicts=(whole, form))
+    verdicts = (
+        whole,
+        Verdict(guard="form", passed=True),
+        *(guard(text) for guard in ALONE.values()),
+        prompt_leak(text, instructions(recipe, seed), seed.text),
+        *recipe.verify(seed, text),
+    )
+    passed = all(verdict.passed for verdict in verdicts)
+    return Judged(text=text if passed else None, verdicts=verdicts)
