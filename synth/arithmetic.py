@@ -20,6 +20,7 @@ from corpus.guards import Verdict
 
 VERSION = 1
 MAX_STEPS = 1000  # looked at in one solution
+MAX_CHARACTERS = 200_000
 
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,300})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
@@ -31,7 +32,12 @@ _LATEX = (
         re.compile(r"\\[dt]?frac\s*\{([\d.,+\-* ]{1,50})\}\s*\{([\d.,+\-* ]{1,50})\}"),
         r"((\1)/(\2))",
     ),
-    (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])|[×·∙⋅]|(?<=[\d) ])[xX](?=[ \d($])"), "*"),
+    (
+        re.compile(
+            r"\\(?:times|cdot)(?![a-zA-Z])|[×·∙⋅]|(?<=[\d)] )[xX](?= [\d($])|(?<=[\d)])[xX](?=[\d$])"
+        ),
+        "*",
+    ),
     (re.compile(r"\\div(?![a-zA-Z])|÷"), "/"),
     (re.compile(r"[−–]"), "-"),
     (re.compile(r"\\([$%])"), r"\1"),
@@ -61,7 +67,9 @@ def arithmetic(solution: str) -> Verdict:
 
 def steps(solution: str) -> Steps:
     """All steps of a solution, annotated ones first."""
-    outcomes = [(text, _holds(*sides)) for text, sides in _written(solution)][:MAX_STEPS]
+    outcomes = [
+        (text, _holds(*sides)) for text, sides in _written(solution[:MAX_CHARACTERS])[:MAX_STEPS]
+    ]
     decided = [(text, holds) for text, holds in outcomes if holds is not None]
     return Steps(checked=len(decided), wrong=tuple(text for text, holds in decided if not holds))
 
@@ -105,8 +113,8 @@ def _end_of(text: str) -> str:
     if match is None:
         return ""
     before, found = text.rstrip()[: -len(match[0])], match[0]
-    if before and not found.startswith(" "):
-        return ""
+    if (before and not found.startswith(" ")) or re.search(r"\d and\Z", before):
+        return ""  # a part of a word, or of `1 and 1/4`
     found = found.strip()
     if before.endswith((":", ",", ".", ";")) or not before:
         return found
@@ -121,6 +129,8 @@ def _start_of(text: str) -> str:
     found, after = match[0], text[match.end() : match.end() + 1]
     if (after and after in "^!_\\{<>") or (after.isalpha() and not found.endswith((" ", "%"))):
         return ""
+    if text[match.end() :].startswith("cent"):
+        return ""  # the other side may be dollars
     found = re.sub(r"[.,]\s.*|[.,(\s$]+\Z", "", found, flags=re.DOTALL)
     return "" if found.endswith(("+", "-", "*", "/", "(")) else found.strip()
 

@@ -33,10 +33,10 @@ from synth.answers import (
     Ratio,
     Reals,
     Tuple,
-    readings,
 )
 from synth.formulas import Unparseable, Value
 from synth.notation import clean, tokens
+from synth.reading import readings
 from synth.units import Unit
 from synth.wording import is_text, same_text, spelled_out
 
@@ -228,6 +228,8 @@ def _same_value(a: Value, b: Value) -> bool:
             and a.shape == b.shape
         )
         return both and all(_same_value(x, y) for x, y in zip(a, b, strict=True))
+    if a in (sympy.nan, sympy.zoo) or b in (sympy.nan, sympy.zoo):
+        raise _Undecided("a division by zero")
     if a == b:
         return True
     symbols = sorted(a.free_symbols | b.free_symbols, key=str)
@@ -294,7 +296,7 @@ def _comparable(values: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 
 def _is_real(x: Any) -> bool:
-    return abs(mpmath.im(x)) <= _NEAR * max(1, abs(x))
+    return bool(abs(mpmath.im(x)) <= _NEAR * max(1, abs(x)))
 
 
 def _close(x: Any, y: Any) -> bool:

@@ -10,8 +10,10 @@ Time is linear in the text, whatever stands in it. There are no errors: None whe
 from __future__ import annotations
 
 import re
+from collections import deque
 
 VERSION = 1
+MOST = 100  # boxes or phrases that are tried, from the last
 LONGEST = 2000  # characters of an answer; what is longer is no answer but an essay
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=[{\w])")
@@ -40,7 +42,7 @@ def final_answer(text: str) -> str | None:
 
 def _boxed(text: str) -> str | None:
     """What stands in the last box that is closed and not empty."""
-    for match in reversed(list(_BOX.finditer(text))):
+    for match in reversed(deque(_BOX.finditer(text), MOST)):
         start = match.end()
         if text[start] != "{":
             return re.match(r"\w+", text[start : start + LONGEST])[0]  # type: ignore[index]
@@ -75,7 +77,7 @@ def _last(pattern: re.Pattern[str], text: str) -> str | None:
 
 def _said(text: str) -> str | None:
     """What follows the last announcement, to the end of its sentence."""
-    for match in reversed(list(_SAYS.finditer(text))):
+    for match in reversed(deque(_SAYS.finditer(text), MOST)):
         after = _AFTER.match(text, match.end())
         if after is None:
             continue

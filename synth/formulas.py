@@ -400,7 +400,7 @@ class _Reader:
         self._need(closing or "\\}")
         if name in ("max", "min"):
             return (sympy.Max if name == "max" else sympy.Min)(*values)
-        return _OF_MANY[name](values)  # type: ignore[misc]
+        return _OF_MANY[name](values)
 
     def _matrix(self, name: str) -> Value:
         if name not in (

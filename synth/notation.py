@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from synth.units import is_unit
 
@@ -53,6 +54,11 @@ _RULES = (
      r"boldsymbol|bm|textup|textnormal)\s*(?=\{)", r"\\text"),
     (r"\*\*(?=[^*]*\S)", "^"),
     (r"\{\s*([^{}]{1,40}?)\s*\\choose\s*([^{}]{1,40}?)\s*\}", r"\\binom{\1}{\2}"),
+    (r"\\text\s*\{\s*(?=[\d.\\][\d$])([^{}]*)\}", r" \1 "),
+    (r"\\text\s*\{\\?\$\s*\}", r"\\$"),
+    (r"\\frac\s*\{\\text\s*\{([a-z ]+)\}\}\s*\{\\text\s*\{([a-z ]+)\}\}", r"\\text{\1/\2}"),
+    (r"(?:\{\s*\})?[\^_]\{?(\d+)\}?\s*C\s*_\s*\{?(\d+)\}?|\bC\(\s*(\d+)\s*,\s*(\d+)\s*\)", r"\\binom{\1\3}{\2\4}"),
+    (r"^\s*(?:\\approx|(?:about|approximately|roughly|exactly|around)\b)", ""),
     (r"√\s*(\d+(?:\.\d+)?|[a-zA-Z])", r"\\sqrt{\1}"),
     (r"√", r"\\sqrt "),
 )  # fmt: skip
@@ -180,10 +186,12 @@ def _of(kind: str, content: str, spaced: bool) -> list[Token]:
         return [Token(COMMAND, _SYNONYMS[content.lower()], spaced)]
     if len(content) > 4 or content.lower() in _WORDS or (len(content) > 1 and is_unit(content)):
         return [Token(TEXT, content, spaced)]
-    if (
-        len(content) > 2
-        and re.search("[aeiouy]", content[1:].lower())
-        and content != content[0] * len(content)
-    ):
+    if len(content) > 2 and _is_word(content.lower()):
         return [Token(TEXT, content, spaced)]
     return [Token(NAME, letter, spaced and k == 0) for k, letter in enumerate(content)]
+
+
+def _is_word(letters: str) -> bool:
+    """Whether three or four letters are a word: variables are written in the order of the alphabet."""
+    in_order = all(a < b for a, b in pairwise(letters))
+    return not in_order and len(set(letters)) > 1 and re.search("[aeiouy]", letters) is not None

@@ -87,7 +87,19 @@ _COMPOUND = {
     "mph": "mi/h", "kph": "km/h", "kmh": "km/h", "kmph": "km/h", "hectare": "hectares", "acre": "acres",
 }  # fmt: skip
 _PREFIXES = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
-_DROPPED = {"a", "an", "the", "of", "total", "more", "each", "about", "exactly", "approximately"}
+_DROPPED = {
+    "a",
+    "an",
+    "the",
+    "of",
+    "total",
+    "more",
+    "each",
+    "about",
+    "exactly",
+    "approximately",
+    "old",
+}
 _PIECE = re.compile(
     r"\s*(?:(?P<word>°[CF]|[a-zA-ZµΩ]+|[$€£¥₹¢%°])(?:\s*\^\s*\{?\s*(?P<power>[+-]?\d)\s*\}?)?|(?P<sign>[/*·.-]))"
 )
@@ -105,7 +117,10 @@ def _known() -> dict[str, tuple[str, Fraction]]:
 
 def is_unit(word: str) -> bool:
     """Whether a word of several letters is a unit wherever it stands after a number."""
-    return word in _known() or word in _COMPOUND or _singular(word) in _known()
+    return any(
+        w in _known() or w in _COMPOUND or w in _PREFIXES
+        for w in (word, word.lower(), _singular(word))
+    )
 
 
 def readings(text: str) -> tuple[Unit, ...]:
@@ -118,6 +133,8 @@ def readings(text: str) -> tuple[Unit, ...]:
         flags=re.I,
     )
     text = re.sub(r"\bper\b", "/", text, flags=re.I)
+    if re.match(r"%|percent", text):
+        text = re.sub(r"/\s*(?:year|annum|month)\b|\b(?:a year|annually)\b", "", text)
     if re.search(r"\bpounds?\b", text):
         both = [unit_of(re.sub(r"\bpounds?\b", to, text)) for to in ("£", "lb")]
         return tuple(unit for unit in both if unit is not None)

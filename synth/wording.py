@@ -22,12 +22,15 @@ _TENS = {
 _POWERS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _MEANING = {
     "no solution": r"\emptyset", "no solutions": r"\emptyset", "no real solution": r"\emptyset",
-    "no real solutions": r"\emptyset", "empty set": r"\emptyset", "none": r"\emptyset",
+    "no real solutions": r"\emptyset", "there is no solution": r"\emptyset",
+    "there are no solutions": r"\emptyset", "empty set": r"\emptyset", "none": r"\emptyset",
     "all real numbers": r"\mathbb{R}", "all reals": r"\mathbb{R}", "real numbers": r"\mathbb{R}",
     "infinity": r"\infty", "positive infinity": r"\infty", "negative infinity": r"-\infty",
 }  # fmt: skip
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_CHOICE = re.compile(r"\(?\s*([A-H])\s*(?:\)\s*[.:]?|[.:])?")
+_CHOICE = re.compile(
+    r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-H])\s*(?:\)\s*[.:]?|[.:])?"
+)
 _CHOICE_OF = re.compile(r"\(([A-H])\)\s*[.:]?\s*(\S.*)", re.DOTALL)
 _NO_WORDS = {"pi", "sqrt", "sin", "cos", "tan", "ln", "log", "exp", "infinity", "oo", "inf"}
 
@@ -41,7 +44,7 @@ def same_text(a: str, b: str) -> bool | None:
         return None
     if not (is_text(a) or is_text(b)):
         return None
-    return _items(a) == _items(b)
+    return _items(a) == _items(b) or "".join(_items(a, "$")) == "".join(_items(b, "$"))
 
 
 def is_text(answer: str) -> bool:
@@ -93,10 +96,12 @@ def _meaning(answer: str) -> str | None:
     return _MEANING.get(_plain(answer).lower().strip(". "))
 
 
-def _items(answer: str) -> list[str]:
+def _items(answer: str, between: str = r",|\band\b|\bor\b") -> list[str]:
     """The words, without case, articles and punctuation."""
     plain = re.sub(r"[^\w\s,'-]", "", _plain(answer).casefold())
-    parts = re.split(r",|\band\b|\bor\b", plain)
+    plain = re.sub(r"^(?:it is|it's|they are)\s+", "", plain)
+    plain = plain.replace(",", "") if between == "$" else plain
+    parts = re.split(between, plain)
     bare = [re.sub(r"\b(?:the|an?)\b|['’]", "", part).strip(" -") for part in parts]
     return sorted(re.sub(r"\s+", " ", part) for part in bare if part)
 
