@@ -5,12 +5,12 @@
 Two sets. `math/gsm8k_train_1500.jsonl.gz` of DATA: the reference solutions' answers are looked for, compared with
 themselves as others would write them and with altered ones, and the arithmetic of the solutions is worked again (the
 steps that fail are printed: they are the reference's own). `tests/synth/latex_pairs.tsv`: pairs of answers by kind,
-written for this project before the code; their first 1,342 were written before any of it, the rest before it was
-last changed, so that these figures are those of a test that the code has been fitted to, not of unseen answers.
+written for this project. The code has since been fitted to them, so their figures are not those of unseen answers:
+docs/mathematics.md has what each batch gave when it was new.
 
 The reference is math-verify alone in the same run: `parse` of both answers (marked as mathematics, but for plain
-numbers and words), `verify` of the two in both orders, with its own limits off, in this process. Times are wall seconds of one process; ours has a child, whose
-start is not counted, as theirs is not.
+numbers and words), `verify` of the two in both orders, with its own limits off, in this process. Times are wall
+seconds of one process; ours has a child, whose start is not counted.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ MAX_CHARACTERS = 200_000
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,300})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _SUM = r"[\d.,$€£+\-*/()% ]"
+_IS_PART = re.compile(r"(?:\d and|\b(?:x|of|times|by|plus|minus|half|twice))\s*\Z", re.IGNORECASE)
 _ENDS = re.compile(rf"{_SUM}{{1,300}}\Z")
 _STARTS = re.compile(rf"{_SUM}{{1,300}}")
 _LATEX = (
@@ -113,8 +114,8 @@ def _end_of(text: str) -> str:
     if match is None:
         return ""
     before, found = text.rstrip()[: -len(match[0])], match[0]
-    if (before and not found.startswith(" ")) or re.search(r"\d and\Z", before):
-        return ""  # a part of a word, or of `1 and 1/4`
+    if (before and not found.startswith(" ")) or _IS_PART.search(before):
+        return ""  # a part of a word, of `1 and 1/4`, or of `half of 3 * 4`
     found = found.strip()
     if before.endswith((":", ",", ".", ";")) or not before:
         return found

@@ -38,7 +38,7 @@ from synth.formulas import Unparseable, Value
 from synth.notation import clean, tokens
 from synth.reading import readings
 from synth.units import Unit
-from synth.wording import is_text, same_text, spelled_out
+from synth.wording import is_text, same_text, spelled_out, with_digits
 
 VERSION = 1
 
@@ -64,7 +64,7 @@ class _Undecided(Exception):  # noqa: N818
 
 def same_answer(left: str, right: str) -> bool:
     """Whether two answers, LaTeX or plain, are the same."""
-    a, b = clean(left), clean(right)
+    a, b = with_digits(clean(left)), with_digits(clean(right))
     if a == b:
         return True
     by_words = same_text(a, b)
@@ -140,7 +140,15 @@ def _in_order(a: Sequence[Answer], b: Sequence[Answer]) -> bool:
 
 
 def _collections(a: Collection, b: Collection) -> bool:
-    """Each of one is in the other."""
+    """Each of one is in the other; as often, where both are written as lists."""
+    if a.listed and b.listed:
+        rest = list(b.items)
+        for item in a.items:
+            partner = next((k for k, other in enumerate(rest) if _same(item, other)), None)
+            if partner is None:
+                return False
+            del rest[partner]
+        return not rest
     return all(any(_same(x, y) for y in b.items) for x in a.items) and all(
         any(_same(x, y) for x in a.items) for y in b.items
     )

@@ -149,7 +149,10 @@ class _Reader:
     def _power(self) -> Value:
         value = self._marked(self._atom())
         if self._take("^"):
-            return self._marked(_power(value, self._exponent()))
+            exponent = self._exponent()
+            if isinstance(value, sympy.MatrixBase) and str(exponent) == "T":
+                return value.T
+            return self._marked(_power(value, exponent))
         return value
 
     def _exponent(self) -> Value:
@@ -330,6 +333,13 @@ class _Reader:
             return sympy.floor(value) if name == "lfloor" else sympy.ceiling(value)
         if name in _OF_MANY:
             return self._of_many(name)
+        if name in ("overline", "bar"):
+            inside = self._argument()
+            return (
+                Symbol(f"bar {inside}", real=True) if inside.is_Symbol else sympy.conjugate(inside)
+            )
+        if name == "top":
+            return Symbol("T", real=True)
         if name == "det":
             return self._power().det()
         raise Unparseable(f"unknown \\{name}")
@@ -431,7 +441,7 @@ class _Reader:
 
 _NO_FACTOR = {
     *("cdot", "times", "div", "pm", "mp", "rfloor", "rceil", "le", "ge", "ne", "in", "cup", "cap", "setminus"),
-    *("degree", "rangle", "to", "rightarrow", "quad", "mid", "circ", "overline", "end", "hline", "approx"),
+    *("degree", "rangle", "to", "rightarrow", "quad", "mid", "circ", "end", "hline", "approx"),
 }  # fmt: skip
 
 
@@ -449,6 +459,10 @@ def _in_base(digits: str, base: Value) -> Value:
 
 
 def _power(base: Value, exponent: Value) -> Value:
+    if isinstance(base, sympy.MatrixBase):
+        if not (exponent.is_Integer and abs(exponent) <= 100):
+            raise Unparseable("power of a matrix")
+        return base ** int(exponent)
     if base.is_Rational and exponent.is_Rational and base not in (0, 1, -1):
         size = abs(int(base.p).bit_length() + int(base.q).bit_length()) * abs(exponent)
         if size > MAX_DIGITS * 3.3:

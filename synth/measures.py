@@ -26,9 +26,10 @@ def with_unit(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
     lead = 1 if tokens[0].text in "+-" and tokens[0].kind == SIGN else 0
     if len(tokens) > lead + 1 and tokens[lead].kind == SIGN and tokens[lead].text in MONEY:
         value, after = with_unit([*tokens[:lead], *tokens[lead + 1 :]])
-        return value, after if after and not after.lower().startswith("us") else MONEY[
-            tokens[lead].text
-        ]
+        money = MONEY[tokens[lead].text]
+        if after.startswith(("/", "per ")):
+            return value, f"{money} {after}"
+        return value, after if after and not after.lower().startswith("us") else money
     for k in range(1, len(tokens)):
         if _opens_unit(tokens, k):
             unit = _unit_text(tokens[k:])
@@ -41,6 +42,8 @@ def _opens_unit(tokens: Sequence[Token], k: int) -> bool:
     token, before = tokens[k], tokens[k - 1]
     if token.kind == TEXT:
         return len(token.text) > 1 or token.text in _LETTER_UNITS
+    if str(token) == "/" and k + 1 < len(tokens):
+        return tokens[k + 1].kind == TEXT and len(tokens[k + 1].text) > 1
     if token.kind == NAME:
         after_number = before.kind == NUMBER and (k < 2 or str(tokens[k - 2]) not in "^_")
         return token.spaced and after_number and token.text in _LETTER_UNITS

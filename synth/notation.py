@@ -54,7 +54,18 @@ _RULES = (
      r"boldsymbol|bm|textup|textnormal)\s*(?=\{)", r"\\text"),
     (r"\*\*(?=[^*]*\S)", "^"),
     (r"\{\s*([^{}]{1,40}?)\s*\\choose\s*([^{}]{1,40}?)\s*\}", r"\\binom{\1}{\2}"),
-    (r"\\text\s*\{\s*(?=[\d.\\][\d$])([^{}]*)\}", r" \1 "),
+    (r"\\(?:vec|hat|overrightarrow)\s*\{\s*([a-zA-Z])\s*\}", r"\\text{\1}"),
+    (r"(\\text\s*\{[^{}]*\^\s*)\{([^{}]*)\}", r"\1\2"),
+    (r"\\begin\{cases\}(.*)\\end\{cases\}", r"\1"),
+    (r"\bP\(\s*(\d+)\s*,\s*(\d+)\s*\)", r"\\frac{\1!}{(\1-\2)!}"),
+    (r"(?:\\text\s*\{\s*)?\bis (?:greater|more) than\b(?:\s*\})?", ">"),
+    (r"(?:\\text\s*\{\s*)?\bis less than\b(?:\s*\})?", "<"),
+    (r"(?:\\text\s*\{\s*)?\bis at least\b(?:\s*\})?", r"\\ge "),
+    (r"(?:\\text\s*\{\s*)?\bis at most\b(?:\s*\})?", r"\\le "),
+    (r"^(?:\\text\s*\{\s*)?(?:negative|minus)\b\s*\}?\s*(?=\d)", "-"),
+    (r"^(?:all )?(?:the )?real numbers except (.{1,100})$", r"\\mathbb{R} \\setminus \\{\1\\}"),
+    (r"(?<=\d)\s*\^?\s*\{?\s*(?:\\text\s*\{)?(?:st|nd|rd|th)\b\s*\}{0,2}$", ""),
+    (r"\\text\s*\{\s*(?=\d|\.\d|\\\$)([^{}]*)\}", r" \1 "),
     (r"\\text\s*\{\\?\$\s*\}", r"\\$"),
     (r"\\frac\s*\{\\text\s*\{([a-z ]+)\}\}\s*\{\\text\s*\{([a-z ]+)\}\}", r"\\text{\1/\2}"),
     (r"(?:\{\s*\})?[\^_]\{?(\d+)\}?\s*C\s*_\s*\{?(\d+)\}?|\bC\(\s*(\d+)\s*,\s*(\d+)\s*\)", r"\\binom{\1\3}{\2\4}"),
@@ -117,6 +128,8 @@ def clean(text: str) -> str:
     text = _CHARACTER.sub(lambda m: _CHARACTERS[m[0]], text)
     for pattern, to in _COMPILED:
         text = pattern.sub(to, text)
+    if "\\\\" in text and "\\begin" not in text:  # lines of a system of equations
+        text = text.strip().removesuffix("\\\\").replace("\\\\", ",").replace("&", "")
     text = _without_separators(text)
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(r"(?<!\.)\.\Z", "", text).strip() if not text.endswith("..") else text

@@ -39,13 +39,20 @@ VERSION = 1
 
 _OPENING, _CLOSING = {"(", "[", "{", "\\{", "langle"}, {")", "]", "}", "\\}", "rangle"}
 _RELATIONS = {"=", "<", ">", "le", "ge", "ne", "approx", "equiv"}
-_FUNCTION = re.compile(r"[A-Za-z]('*)\([a-z]\)")
+_FUNCTION = re.compile(r"[A-Za-z](?:\^\{?-1\}?)?\([a-z]\)")
+_EMPTY_WORDS = {
+    *("the", "a", "an", "point", "points", "either", "both", "vector", "set", "interval", "value", "values", "line"),
+    *("about", "approximately", "roughly", "exactly", "total", "ratio", "length", "area", "volume", "number"),
+    *("probability", "angle", "pair", "matrix", "function"),
+}  # fmt: skip
+_CHANGING = {"not", "no", "than", "most", "least", "never", "minus", "negative", "except"}
 _SETS = {"R": sympy.S.Reals, "Z": sympy.S.Integers, "N": sympy.S.Naturals, "Q": sympy.S.Rationals}
 
 
 def readings(tokens: Sequence[Token]) -> list[Answer]:
     """All that the tokens may mean, the likeliest first."""
     tokens = _without_outer_spacing(tokens)
+    tokens = _without_lead(tokens)
     if not tokens:
         raise Unparseable("nothing")
     for reader in (
@@ -63,6 +70,18 @@ def readings(tokens: Sequence[Token]) -> list[Answer]:
         if found is not None:
             return found
     return _quantities(tokens)
+
+
+def _without_lead(tokens: list[Token]) -> list[Token]:
+    """Without words before the mathematics that change nothing: `the point (2, 5)`, `the area is 24`."""
+    start = 0
+    while start < len(tokens) and tokens[start].kind == TEXT and len(tokens[start].text) > 1:
+        start += 1
+    words = " ".join(token.text for token in tokens[:start]).lower().rstrip(":").split()
+    if not words or all(token.kind == TEXT for token in tokens[start:]):
+        return tokens
+    tells = words[-1] in ("is", "are", "equals") and not _CHANGING & set(words)
+    return tokens[start:] if tells or set(words) <= _EMPTY_WORDS else tokens
 
 
 def _without_outer_spacing(tokens: Sequence[Token]) -> list[Token]:
@@ -184,17 +203,44 @@ def _equation(sides: Sequence[Sequence[Token]]) -> list[Answer]:
         return [Named(written, answer) for answer in readings(right)]
     left, right = _plain_function(left), _plain_function(right)
     found: list[Answer] = []
+    signed = _is_signed([*left, *right])
+    if (
+        not signed
+        and not _symbols(left) | _symbols(right)
+        and _is_number(left)
+        and _is_number(right)
+    ):
+        return readings(right) if formula(left).equals(formula(right)) else []
     for a, b in ((left, right), (right, left)):
         name = _name(a)
         if name is not None and name not in _symbols(b):
             found += [Named(name, answer) for answer in readings(b)]
             break
+    if signed:
+        return found or [
+            Collection(tuple(_system(left, right, sign) for sign in "+-"), listed=True)
+        ]
     try:
         found.append(Equation(formula(left) - formula(right)))
     except (Unparseable, TypeError):  # a matrix has a name, and no difference from it
         if not found:
             raise
     return found
+
+
+def _is_signed(tokens: Sequence[Token]) -> bool:
+    return any(token.kind == COMMAND and token.text in ("pm", "mp") for token in tokens)
+
+
+def _is_number(tokens: Sequence[Token]) -> bool:
+    try:
+        return bool(formula(tokens).is_number)
+    except (Unparseable, AttributeError):
+        return False
+
+
+def _system(left: Sequence[Token], right: Sequence[Token], sign: str) -> Equation:
+    return Equation(formula(_with_sign(left, sign)) - formula(_with_sign(right, sign)))
 
 
 def _is_words(tokens: Sequence[Token]) -> bool:
@@ -240,6 +286,8 @@ def _symbols(tokens: Sequence[Token]) -> set[str]:
 
 
 def _inequality(sides: Sequence[Sequence[Token]], operators: Sequence[str]) -> list[Answer]:
+    if any(_is_signed(side) for side in sides):
+        raise Unparseable("an inequality with ±")
     values = [formula(side) for side in sides]
     symbols = set().union(*(value.free_symbols for value in values))
     found: list[Answer] = []
@@ -319,8 +367,7 @@ def _bracketed(tokens: Sequence[Token]) -> list[Answer] | None:
         return readings(tokens[1:])
     if len(tokens) < 2 or not _encloses(tokens):
         return None
-    signed = any(str(token) in ("pm", "mp") for token in tokens)
-    if signed and opening in ("(", "langle") and _parts(tokens[1:-1], {","}, {SIGN}):
+    if _is_signed(tokens) and opening in ("(", "langle") and _parts(tokens[1:-1], {","}, {SIGN}):
         return [Collection(tuple(readings(_with_sign(tokens, sign))[0] for sign in "+-"))]
     inside = tokens[1:-1]
     if opening == "\\{" and closing == "\\}":
@@ -367,9 +414,19 @@ def _braced(inside: Sequence[Token]) -> list[Answer]:
     if len(subject) < len(inside) and _name(
         _parts(subject, {"in"}, {COMMAND})[0] if "in" in map(str, subject) else subject
     ):
-        return readings(inside[len(subject) + 1 :])
+        return _solutions(readings(inside[len(subject) + 1 :]))
     parts = _parts(inside, {",", ";"}, {SIGN}) or [list(inside)]
     return [_collection([readings(part)[0] for part in parts])]
+
+
+def _solutions(found: list[Answer]) -> list[Answer]:
+    """The real solutions, where a condition is an equation in one variable."""
+    first = found[0]
+    if not isinstance(first, Equation) or len(first.difference.free_symbols) != 1:
+        return found
+    return [
+        _as_answer(sympy.solveset(first.difference, *first.difference.free_symbols, sympy.S.Reals))
+    ]
 
 
 def _tuple_or_interval(
@@ -412,8 +469,7 @@ def _quantities(tokens: Sequence[Token]) -> list[Answer]:
     units = units_of(unit) if unit else ()
     if unit and not units:
         raise Unparseable(f"unknown unit {unit}")
-    signed = any(token.kind == COMMAND and token.text in ("pm", "mp") for token in value)
-    if signed:
+    if _is_signed(value):
         return [Collection(tuple(Quantity(formula(value, sign), units) for sign in (1, -1)))]
     bare = None
     if any(token.kind == NAME for token in tokens[len(value) :]):
