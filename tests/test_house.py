@@ -45,7 +45,7 @@ def test_pymupdf_stays_behind_one_module():
 
 def test_the_command_and_its_workers_load_no_parser_of_pdfs_and_nothing_heavy():
     heavy = {"pymupdf", "pypdfium2", "datatrove", "scipy.sparse", "ray", "torch"}
-    heavy |= {"onnxruntime", "cv2", "rapidocr"}
+    heavy |= {"onnxruntime", "cv2", "rapidocr", "sympy"}
     code = f"import sys, workflows.run; print(*sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
