@@ -14,7 +14,9 @@ from synth.grounding import language, numbers_grounded, overlap, urls_grounded
 from synth.recipe import Recipe, Seed, Unparsable
 
 PROSE = "n_words >= 80 AND language IS NOT NULL"
-_PAIR = re.compile(r"^\W{0,3}(?:\d+[.)]\s*)?(Q|A|Question|Answer)\W{0,3}:\W{0,3}\s*", re.IGNORECASE)
+_PAIR = re.compile(
+    r"^\W{0,3}(?:\d+[.)]\s*)?(Q|A|Question|Answer)\s?\d*\W{0,3}:\W{0,3}\s*", re.IGNORECASE
+)
 
 
 def prose(answer: str) -> str:

@@ -26,7 +26,10 @@ from corpus.limits import Limits
 from corpus.readers import READERS, Failed, InputFile, Reader, Record, Skipped
 from corpus.strict_yaml import load
 from mixers.mixture import Mixture
-from mixers.selection import compile_rules, judge
+from mixers.selection import compile_expression, compile_rules, judge
+from synth import prompt, recipes
+from synth.judging import judge as judge_answer
+from synth.recipe import Seed
 from tests.corpus.readers.test_contract import DAMAGED
 from workflows import measures
 from workflows.plan import LimitsModel, PlanModel, load_plan
@@ -304,6 +307,28 @@ def test_the_example_of_an_annotator_stands_in_a_plan(exclamations: Annotator) -
     ]
     mixture = load("name: m\nrules:\n  " + titled("a rule on it"), "m.yaml", Mixture)
     assert compile_rules(mixture, rule_columns({"exclamations": fields}), "m.yaml")
+
+
+def test_the_example_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = dict(vars(recipes))
+    exec(titled("synth/recipes.py"), names)
+    glossary = names["GLOSSARY"]
+    written = prompt._content
+    own = titled("synth/prompts/glossary.md")
+    monkeypatch.setattr(prompt, "_content", lambda n: own if n == "glossary" else written(n))
+    monkeypatch.setitem(recipes.RECIPES, "glossary", glossary)
+    text = "A weir is a low dam that raises the water of a river. A sluice is a gate in it. " * 9
+    seed = Seed(text=text, language="eng_Latn", name="English")
+    system, user = prompt.render(glossary, seed)
+    assert system["content"].startswith("You write glossaries")
+    assert user["content"].endswith(text.strip())
+    answer = "Q: weir\nA: A low dam that raises the water of a river.\nQ: sluice\nA: A gate in it."
+    assert judge_answer(glossary, seed, answer, "stop").text is not None
+    wrong = answer.replace("low dam", "dam of 12 metres")
+    assert judge_answer(glossary, seed, wrong, "stop").reason == "numbers"
+    measured = {key: measures.fields(key, {}) for key in ("language", "statistics")}
+    columns = rule_columns(measured)
+    compile_expression(glossary.seeds, columns, "glossary")
 
 
 def test_the_example_of_a_language(tmp_path: Path) -> None:

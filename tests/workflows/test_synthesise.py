@@ -27,18 +27,19 @@ annotate: {language: {}, statistics: {}}
 models:
   general: MODEL
 synthesise:
-  - {recipe: qa, sources: [languages, notes], documents: {"*": 2, eng_Latn: 3, tha_Thai: 0}, where: n_words > 60}
+  - {recipe: qa, sources: [languages, notes], documents: {"*": 2, eng_Latn: 3, tha_Thai: 0}, where: WHERE}
 stages:
   general: {seq_len: 256, budget: 30.0e12, mixture: MIXTURE}
 resources: {part_bytes: 60000, bucket_tokens: 40000}
 """
+WHERE = "n_words > 60 AND kind != 'code' AND source != 'x' AND language_score > threshold_language_score - 9"
 MIXTURE = "name: all\nrules: {long_enough: n_tokens >= 10}\n"
 
 
 def plan(folder, model, **changes):
     (folder / "all.yaml").write_text(MIXTURE)
     text = PLAN.replace("SAMPLES", str(ROOT / "samples")).replace("MODEL", model)
-    text = text.replace("MIXTURE", str(folder / "all.yaml"))
+    text = text.replace("WHERE", WHERE).replace("MIXTURE", str(folder / "all.yaml"))
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
@@ -173,8 +174,8 @@ def test_a_server_that_dies_stops_the_run_and_what_it_answered_is_not_asked_agai
         ("recipe: qa", "recipe: qb", "unknown recipe 'qb'; did you mean 'qa'"),
         ("sources: [languages, notes]", "sources: [language]", "did you mean 'languages'"),
         ("eng_Latn: 3", "eng_Latin: 3", "unknown language 'eng_Latin'; did you mean 'eng_Latn'"),
-        ("where: n_words > 60", "where: n_word > 60", "did you mean 'n_words'"),
-        ("where: n_words > 60", "where: cluster_size > 1", "unknown column 'cluster_size'"),
+        ("where: n_words", "where: n_word", "did you mean 'n_words'"),
+        ("where: n_words", "where: cluster_size", "unknown column 'cluster_size'"),
         ("general: {engine", "math: {engine", "name one: `models: {general: …}`"),
         ("engine: openai", "engine: opennai", "Input should be"),
         (", base_url: 'http://127.0.0.1:1/v1'", "", "engine openai needs `base_url`"),

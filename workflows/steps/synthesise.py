@@ -33,7 +33,7 @@ from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.languages import LANGUAGES
 from corpus.normalise import normalise
 from corpus.randomness import hash64, id_words, keyed
-from mixers.selection import compile_expression
+from mixers.selection import compile_expression, with_thresholds
 from mixers.sequences import ids_of
 from synth import RECIPES
 from synth.judging import Judged, judge
@@ -61,6 +61,7 @@ class Job:
     prompt: str  # name and version, as it stands in request ids
     parts: Mapping[str, Part]  # by key of the synthetic part
     inputs: Mapping[str, Folder]  # documents of the sources
+    kinds: Mapping[str, str]  # of the sources
     annotations: Mapping[str, Mapping[str, Folder]]  # source -> column -> folder
     columns: pl.DataFrame  # empty: names and types that `where` may use
     candidates: Folder
@@ -371,8 +372,10 @@ def _fit(job: Job, part: Part) -> pl.DataFrame:
     where = f"synthesise.{job.entry.recipe}: where"
     condition = compile_expression(job.entry.where or job.recipe.seeds, job.columns, where)
     wanted = {*condition.meta.root_names(), "language"}
-    table = read_columns(job.annotations[part.source], part, wanted - {"source", "kind"})
-    frame = pl.DataFrame(pl.from_arrow(table)).with_row_index("row")
+    table = read_columns(job.annotations[part.source], part, wanted)
+    here = {"source": pl.lit(part.source), "kind": pl.lit(job.kinds[part.source])}
+    frame = with_thresholds(pl.DataFrame(pl.from_arrow(table)).with_columns(**here))
+    frame = frame.with_row_index("row")
     words = id_words(ids_of(table))
     bins = keyed(words, job.seed, f"seeds of {job.entry.recipe}") >> np.uint64(64 - 12)
     frame = frame.with_columns(
@@ -424,6 +427,7 @@ def _job(context: Context, entry: Synthesis) -> Job:
         prompt=made.prompt,
         parts={f"{part.source}-{part.key.removeprefix('part-')}": part for part in parts},
         inputs={source: layout.documents[source] for source in entry.sources},
+        kinds=context.plan.kinds,
         annotations={source: layout.columns(source) for source in entry.sources},
         columns=_columns(model),
         candidates=made.candidates,
