@@ -33,9 +33,9 @@ from typing import TypeVar
 
 from benchmarks.results import Figure, report
 from corpus.guards import Verdict
-from synth.code import Candidate, verify
-from synth.mutants import python_mutants
-from synth.sandbox import PYTHON, run
+from synth.code.mutants import python_mutants
+from synth.code.sandbox import PYTHON, run
+from synth.code.verify import Candidate, verify
 
 DATA = Path(os.environ.get("DATA", "../shared/data"))
 N_FAULTS = 3

@@ -52,7 +52,7 @@ from benchmarks.results import Figure, report
 from corpus import guards
 from corpus.guards import Verdict
 from corpus.languages import LANGUAGES as KNOWN
-from synth import grounding
+from synth.text import grounding
 
 DATA = Path(os.environ.get("DATA", "../shared/data"))
 HALF = int(os.environ.get("HALF", "1"))

@@ -4,7 +4,7 @@
 
 Two sets. `math/gsm8k_train_1500.jsonl.gz` of DATA: the reference solutions' answers are looked for, compared with
 themselves as others would write them and with altered ones, and the arithmetic of the solutions is worked again (the
-steps that fail are printed: they are the reference's own). `tests/synth/latex_pairs.tsv`: pairs of answers by kind,
+steps that fail are printed: they are the reference's own). `latex_pairs.tsv` of the tests: pairs of answers by kind,
 written for this project. The code has since been fitted to them, so their figures are not those of unseen answers:
 docs/mathematics.md has what each batch gave when it was new.
 
@@ -30,13 +30,13 @@ from math_verify import parse
 from math_verify import verify as verify_parsed
 
 from benchmarks.results import Figure, report
-from synth.arithmetic import annotated_steps, steps
-from synth.final_answers import final_answer
-from synth.mathematics import Mathematics
+from synth.math.arithmetic import annotated_steps, steps
+from synth.math.final_answers import final_answer
+from synth.math.verify import Mathematics
 
 DATA = Path(os.environ.get("DATA", "../shared/data"))
 PROBLEMS = DATA / "math" / "gsm8k_train_1500.jsonl.gz"
-PAIRS = Path("tests/synth/latex_pairs.tsv")
+PAIRS = Path("tests/synth/math/latex_pairs.tsv")
 LIBRARY = "math-verify 0.9.0"
 FORMULA = re.compile(r"\\[a-zA-Z{}]|[\^_(){}\[\]=<>|]|(?<!\w)[a-z](?!\w)")
 SAMPLE = 300  # problems whose answers are compared

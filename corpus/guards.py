@@ -4,7 +4,7 @@ A guard is a function that gives a `Verdict`. It never raises for a bad answer, 
 answer is accepted by those who asked, when the verdicts that they require have passed.
 
 Here are the guards that look at an answer alone, for pages, refinement and recipes alike; those that compare it with
-the text that it was made from are in `synth.grounding`. The constants were set on real text in 27 languages by
+the text that it was made from are in `synth.text.grounding`. The constants were set on real text in 27 languages by
 `benchmarks/bench_guards.py`, on the half of the documents that its figures leave out. All take time linear in the
 answer.
 """

@@ -1,8 +1,1 @@
-"""Recipes for synthetic text: prompts, parsing, verification. `synth.recipes` is their table; a prompt is a file of
-`synth/prompts/`.
-"""
-
-from synth.recipe import Recipe
-from synth.recipes import RECIPES
-
-__all__ = ["RECIPES", "Recipe"]
+"""Recipes for synthetic text (`synth.recipes`), and the verification of what models write: text, mathematics, code."""

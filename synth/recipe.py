@@ -1,6 +1,6 @@
 """What a recipe is: how a model is asked to write a document from another one, and how its answer is judged.
 
-A recipe is an entry in `synth.RECIPES` and a prompt file beside it, `synth/prompts/<name>.md`. What it does not
+A recipe is an entry in `synth.recipes.RECIPES` and a prompt file beside it, `synth/prompts/<name>.md`. What it does not
 say is the same for all: seeds are chosen by the plan, a failed round is asked again with the next temperature, an
 answer becomes a document when every verdict has passed, and each rejection is counted by the name of the first
 guard that failed.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from corpus.guards import Verdict
-from synth.grounding import language, numbers_grounded, overlap, urls_grounded
 from synth.recipe import Recipe, Seed, Unparsable
+from synth.text.grounding import language, numbers_grounded, overlap, urls_grounded
 
 PROSE = "n_words >= 80 AND language IS NOT NULL"
 _PAIR = re.compile(

@@ -11,10 +11,10 @@ from corpus.calls import Call
 from corpus.errors import PlanError
 from corpus.languages import LANGUAGES
 from corpus.strict_yaml import unknown
-from synth import RECIPES
 from synth.judging import Judged, judge
 from synth.prompt import render
 from synth.recipe import Seed
+from synth.recipes import RECIPES
 from workflows import engines
 from workflows.engines import Model
 from workflows.steps.synthesise import span_end

@@ -20,8 +20,9 @@ from corpus.lake import Folder
 from corpus.readers import READERS, InputFile, Reader
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
-from synth import RECIPES, judging
+from synth import judging
 from synth.prompt import digest
+from synth.recipes import RECIPES
 from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measures
 from workflows.plan import Plan, Source, Synthesis
 

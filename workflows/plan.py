@@ -20,8 +20,8 @@ from corpus.limits import Limits
 from corpus.readers import READERS
 from corpus.strict_yaml import load, settings, unknown
 from mixers.mixture import Mixture
-from synth import RECIPES
 from synth.recipe import Role
+from synth.recipes import RECIPES
 from workflows.engines.model import Model
 
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

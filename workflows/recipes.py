@@ -9,7 +9,7 @@ import polars as pl
 
 from corpus import storage
 from corpus.views import CATALOG, open_lake
-from synth import RECIPES
+from synth.recipes import RECIPES
 
 
 @dataclass(frozen=True, kw_only=True)

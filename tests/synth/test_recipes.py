@@ -11,11 +11,10 @@ import json
 import pytest
 
 from corpus.languages import LANGUAGES
-from synth import RECIPES
 from synth.judging import judge
 from synth.prompt import digest, instructions, render
 from synth.recipe import Seed, Unparsable
-from synth.recipes import pairs, prose
+from synth.recipes import RECIPES, pairs, prose
 
 TEXT = """\
 A tide mill is a water mill that the rise and fall of the tide drives. A dam with a sluice is \

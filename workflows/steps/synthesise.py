@@ -35,10 +35,10 @@ from corpus.normalise import normalise
 from corpus.randomness import hash64, id_words, keyed
 from mixers.selection import compile_expression, with_thresholds
 from mixers.sequences import ids_of
-from synth import RECIPES
 from synth.judging import Judged, judge
 from synth.prompt import render
 from synth.recipe import Recipe, Seed
+from synth.recipes import RECIPES
 from workflows import engines
 from workflows.engine import Item
 from workflows.engines import Model

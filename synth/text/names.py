@@ -17,7 +17,7 @@ from __future__ import annotations
 import unicodedata
 
 from corpus.guards import Verdict
-from synth.alignment import Alignment, Change, Tokens, align, tokens
+from synth.text.alignment import Alignment, Change, Tokens, align, tokens
 
 VERSION = 1
 

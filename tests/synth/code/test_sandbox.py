@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from synth import sandbox, seccomp
-from synth.sandbox import PYTHON, IsolationError, Limits, Outcome, isolation, run
+from synth.code import sandbox, seccomp
+from synth.code.sandbox import PYTHON, IsolationError, Limits, Outcome, isolation, run
 
 TIGHT = Limits(
     cpu_seconds=2,
@@ -268,11 +268,11 @@ def test_no_socket_reaches_a_server_on_this_machine():
 def test_the_network_namespace_is_empty_behind_the_filter(monkeypatch):
     """The inner wall alone: with a filter that allows everything, there is no interface that is up."""
     allow_all = (
-        "from synth import seccomp; "
+        "from synth.code import seccomp; "
         "seccomp.program = lambda machine: (6).to_bytes(4, 'little') + (0x7FFF0000).to_bytes(4, 'little'); "
-        "from synth.jail import main"
+        "from synth.code.jail import main"
     )
-    boot = sandbox._BOOT.replace("from synth.jail import main", allow_all)
+    boot = sandbox._BOOT.replace("from synth.code.jail import main", allow_all)
     monkeypatch.setattr(sandbox, "_BOOT", boot)
     outcome = attack("""\
         import socket
@@ -484,10 +484,10 @@ def test_a_daemon_does_not_survive(mark):
 def test_everything_dies_with_the_process_that_started_it(mark):
     code = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from synth.sandbox import PYTHON, run\n"
+        "from synth.code.sandbox import PYTHON, run\n"
         "run((*PYTHON, '-c', 'import time; time.sleep(1000)', sys.argv[1]))"
     )
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     process = subprocess.Popen([sys.executable, "-c", code, mark, root])
     try:
         assert soon(lambda: len(survivors(mark)) > 1)
@@ -544,11 +544,11 @@ def test_without_isolation_nothing_runs(monkeypatch, tmp_path):
 @full
 def test_a_system_without_namespaces_is_refused_with_a_remedy():
     """A real one: inside the sandbox, where the filter forbids namespaces as Docker's does."""
-    ours = [str(Path(sandbox.__file__).parents[1]), os.path.realpath(sysconfig.get_path("purelib"))]
+    ours = [str(Path(sandbox.__file__).parents[2]), os.path.realpath(sysconfig.get_path("purelib"))]
     program = f"""\
         import sys
         sys.path[:0] = {ours}
-        from synth.sandbox import PYTHON, IsolationError, isolation, run
+        from synth.code.sandbox import PYTHON, IsolationError, isolation, run
         command = (*PYTHON, "-c", "print(1)")
         print(isolation().full, isolation().missing, isolation().remedy[:14])
         try:
@@ -611,10 +611,10 @@ SYSTEM_PYTHON = "/usr/bin/python3.11"  # one that another user may start
 def test_a_user_without_rights_has_the_same_sandbox():
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from synth.sandbox import PYTHON, isolation, run\n"
+        "from synth.code.sandbox import PYTHON, isolation, run\n"
         "print(isolation().missing, run((*PYTHON, '-c', 'import os; print(os.getuid())')).stdout)"
     )
-    paths = [str(Path(__file__).parents[2]), sysconfig.get_path("purelib")]
+    paths = [str(Path(__file__).parents[3]), sysconfig.get_path("purelib")]
     done = subprocess.run(
         [SYSTEM_PYTHON, "-c", code, *paths],
         capture_output=True,

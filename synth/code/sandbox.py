@@ -5,7 +5,7 @@ program has namespaces of its own (users, mounts, processes, network, IPC), made
 a daemon or a set-user-ID tool, as `bubblewrap` makes them. It sees `/usr`, the libraries, the interpreter that runs
 us and what `readable` names, all read-only; a scratch folder, its working directory, home and `/tmp`; no other
 file, no process but its own, no network and no variable of our environment. It is user 65534 without capabilities,
-and `synth/seccomp.py` filters its system calls. `synth/jail.py` is the inner side. Starting it costs some 50 ms.
+and `synth.code.seccomp` filters its system calls. `synth.code.jail` is the inner side. Starting it costs some 50 ms.
 
 | limit | of what | by what | seen as |
 |---|---|---|---|
@@ -52,7 +52,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from corpus.errors import TokenmillError
-from synth.jail import NOBODY, SCRATCH
+from synth.code.jail import NOBODY, SCRATCH
 
 LOOK_SECONDS = 0.02
 WEAK_ROUNDS = 1000
@@ -62,7 +62,7 @@ VISIBLE = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
     *("/etc/alternatives", "/etc/ld.so.cache", *sorted(glob("/etc/java-*-openjdk"))),
 )
-_BOOT = f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r}); from synth.jail import main; main()"
+_BOOT = f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); from synth.code.jail import main; main()"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 REMEDY = (

@@ -23,7 +23,7 @@ import mpmath
 import sympy
 
 from corpus.limits import Unreadable
-from synth.answers import (
+from synth.math.answers import (
     Answer,
     Collection,
     Equation,
@@ -34,11 +34,11 @@ from synth.answers import (
     Reals,
     Tuple,
 )
-from synth.formulas import Unparseable, Value
-from synth.math_notation import clean, tokens
-from synth.reading import readings
-from synth.units import Unit
-from synth.wording import is_text, same_text, spelled_out, with_digits
+from synth.math.formulas import Unparseable, Value
+from synth.math.notation import clean, tokens
+from synth.math.reading import readings
+from synth.math.units import Unit
+from synth.math.wording import is_text, same_text, spelled_out, with_digits
 
 VERSION = 1
 

@@ -5,7 +5,7 @@ no text is evaluated. Decimals are exact fractions. `i` is the imaginary unit, `
 without a base has base 10; other letters are real variables. A number before a fraction of numbers
 is a mixed number. `\frac12` and `\sqrt2` take one digit, as TeX does; `2^10` takes all.
 
-Runs in the child process only (`synth.mathematics`). Errors: `Unparseable`, `corpus.limits.Unreadable`
+Runs in the child process only (`synth.math.verify`). Errors: `Unparseable`, `corpus.limits.Unreadable`
 with reason `too_large` for numbers of more than some ten thousand digits.
 """
 
@@ -18,7 +18,7 @@ import sympy
 from sympy import Rational, Symbol
 
 from corpus.limits import Unreadable
-from synth.math_notation import BEGIN, COMMAND, END, NAME, NUMBER, SIGN, TEXT, Token
+from synth.math.notation import BEGIN, COMMAND, END, NAME, NUMBER, SIGN, TEXT, Token
 
 VERSION = 1
 MAX_DIGITS = 20_000

@@ -3,14 +3,14 @@
 | for refinement | for synthesis | what is looked at |
 |---|---|---|
 | `numbers` | `numbers_grounded` | numbers in any script's digits (`corpus.numerals`) |
-| `names` | `names_grounded` | names (`synth.names`) |
-| `formulas` | | LaTeX and plain formulas (`synth.notation`) |
+| `names` | `names_grounded` | names (`synth.text.names`) |
+| `formulas` | | LaTeX and plain formulas (`synth.text.notation`) |
 | `urls` | `urls_grounded` | addresses, e-mail, paths, identifiers of code |
 | `length_ratio` | | characters that are not white space |
 | `language` | `language` | script, and labels where the caller has them |
 | `invention`, `dropped` | `overlap` | text without support in the other |
 
-Refinement repairs: what it may change is in `synth.alignment`. All give a `Verdict` that names what was found. The
+Refinement repairs: what it may change is in `synth.text.alignment`. All give a `Verdict` that names what was found. The
 constants were set on real text in 27 languages by `benchmarks/bench_guards.py`, on the half of the documents that its
 figures leave out.
 """
@@ -29,9 +29,9 @@ from corpus.guards import Verdict, length_against
 from corpus.numerals import ascii_digits, placed_numbers
 from corpus.numerals import numbers as numbers_of
 from corpus.scripts import SCRIPTS, resolve, script_counts
-from synth.alignment import align, without_furniture
-from synth.names import names, names_grounded
-from synth.notation import formulas, urls, urls_grounded
+from synth.text.alignment import align, without_furniture
+from synth.text.names import names, names_grounded
+from synth.text.notation import formulas, urls, urls_grounded
 
 __all__ = [
     "REFINED",

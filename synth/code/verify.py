@@ -6,21 +6,21 @@ not run.
 | guard | passed when |
 |---|---|
 | `parses` | code and tests do (Python: the syntax tree; others: the compiler or interpreter takes them) |
-| `isolated` | they ran shut away (`synth/sandbox.py`); false only in weak mode, which the caller has to allow |
+| `isolated` | they ran shut away (`synth/code/sandbox.py`); false only in weak mode, which the caller has to allow |
 | `tests_pass` | the tests came to their end and nothing was raised |
 | `tests_bite` | they noticed at least `kill_share` of the mutants, and (Python) ran an assertion |
 | `stdlib_only` | Python: code and tests import nothing but the standard library and `allowed_imports` |
 | `self_contained` | Python: the code defines or imports every global name that it uses |
 
 A model's tests are often vacuous: they assert what is always true, compare the function with itself, or swallow the
-error. So small faults are put into the code (`synth/mutants.py`). A mutant *survives* when the tests pass all the
+error. So small faults are put into the code (`synth/code/mutants.py`). A mutant *survives* when the tests pass all the
 same, and is *noticed* when a test fails: an assertion, or an error outside of the code's own frames (Python; in
 other languages a failed assertion). One that crashes or does not end says nothing about what the tests check, and
 counts as neither. `kill_share` is of noticed and surviving ones. Mutants may be equivalent to the code, so the
 share is below 1.
 
 All of a candidate's runs are one sandbox. Tests are a script, with `test…` functions and unittest cases called; see
-`synth/trial_python.py` and `synth/trial_commands.py`, which also say how the end of the tests is proven and what a
+`trial_python` and `trial_commands` beside this file, which also say how the end of the tests is proven and what a
 program can do against it. In other languages tests use the language's own assertion: in JavaScript node's `assert`;
 in C `assert`, in a `main` of the tests; in Java `assert` or AssertionError, in `Tests.main`.
 
@@ -46,9 +46,9 @@ from pathlib import Path
 from typing import Any
 
 from corpus.guards import Verdict
-from synth import trial_commands, trial_python
-from synth.mutants import python_mutants, token_mutants
-from synth.sandbox import PATH, PYTHON, Limits, Outcome, run
+from synth.code import trial_commands, trial_python
+from synth.code.mutants import python_mutants, token_mutants
+from synth.code.sandbox import PATH, PYTHON, Limits, Outcome, run
 
 VERSION = 1
 MOST_CHARACTERS = 100_000  # of code and of tests

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from synth import code as verifier
-from synth import sandbox
-from synth.code import LANGUAGES, Candidate, Settings, available, verify
-from synth.sandbox import IsolationError, Limits, isolation
+from synth.code import sandbox
+from synth.code import verify as verifier
+from synth.code.sandbox import IsolationError, Limits, isolation
+from synth.code.verify import LANGUAGES, Candidate, Settings, available, verify
 
 pytestmark = pytest.mark.skipif(
     not isolation().full, reason=f"no isolation here: {isolation().missing}"

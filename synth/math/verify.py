@@ -30,8 +30,8 @@ from typing import Self
 
 from corpus.guards import Verdict
 from corpus.limits import Guarded, GuardedError, LimitExceeded, Limits
-from synth.arithmetic import arithmetic
-from synth.final_answers import final_answer
+from synth.math.arithmetic import arithmetic
+from synth.math.final_answers import final_answer
 
 __all__ = [
     "Agreement",
@@ -202,6 +202,6 @@ def _answer_found(answers: Sequence[str | None]) -> Verdict:
 
 def _same_answer(left: str, right: str) -> bool:
     """The child's side: what loads sympy is loaded there only."""
-    from synth.equality import same_answer
+    from synth.math.equality import same_answer
 
     return same_answer(left, right)

@@ -15,7 +15,7 @@ not run. The others may take five times its CPU time and 0.2 s.
 
 The program is the module `solution`; the tests see its names, may import it, and are run as a script, then their
 `test…` functions without parameters and their unittest cases. `assertions` counts the calls of `__asserted__`, which
-`synth.code` puts before each `assert`, and of unittest's methods.
+`synth.code.verify` puts before each `assert`, and of unittest's methods.
 
 A test process proves that it came to the end by a random word that it was given by its parent and that is in no
 file. A program that searches its own process' memory or frames for it can still forge the proof; the mutants are

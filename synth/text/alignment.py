@@ -1,7 +1,7 @@
 """Which words of an answer are which words of its source, and what was changed between them.
 
 Words are those of `corpus.segment`, compared in NFKC without case, marks of format, hyphens or the script of digits;
-a word that a line end cuts is whole again where the answer has it whole. Equal words are matched by `synth.matching`.
+a word that a line end cuts is whole again where the answer has it whole. Equal words are matched by `matching`.
 What is left are changes:
 
 - a **repair** is a word that became a like one (an edit distance of at most a quarter of its letters, and of one at
@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from corpus.numerals import ascii_digits
 from corpus.segment import WORD, words
-from synth.matching import Gap, blocks, gaps
+from synth.text.matching import Gap, blocks, gaps
 
 _FUZZY = 400  # pairs of words of one change that are compared letter by letter
 _RESPELT = 200  # letters of a gap that are compared one by one

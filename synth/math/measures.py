@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from synth.math_notation import COMMAND, NAME, NUMBER, SIGN, TEXT, Token
-from synth.units import Unit, unit_of
+from synth.math.notation import COMMAND, NAME, NUMBER, SIGN, TEXT, Token
+from synth.math.units import Unit, unit_of
 
 VERSION = 1
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.mutants import python_mutants, token_mutants
+from synth.code.mutants import python_mutants, token_mutants
 
 LESS = ("a <= b < 1", "a >= b < 1", "a < b <= 1", "a < b >= 1", "a < b < 2")
 

@@ -1,4 +1,4 @@
-"""The sandbox's inner side: shut this process away, then start the untrusted program. `synth/sandbox.py` is the outer.
+"""The sandbox's inner side: shut this process away, then start the untrusted program. `synth.code.sandbox` is outside.
 
 `main()` runs in a Python process of its own, which `sandbox.run` starts, because namespaces belong to processes
 that have one thread. It becomes three processes:
@@ -11,7 +11,7 @@ that have one thread. It becomes three processes:
 2. its child is process 1 of the new namespace: user 65534, no capabilities, `no_new_privs`. It writes the files,
    starts the program and says how it ended. When it ends, for whatever reason, the kernel kills all that is left in
    the namespace; when the outer side or the first process dies, it is killed itself;
-3. the program, in a session of its own, under rlimits and the filter of `synth/seccomp.py`.
+3. the program, in a session of its own, under rlimits and the filter of `synth/code/seccomp.py`.
 
 Weak mode leaves out the namespaces, the root and the user: rlimits, the filter, a session, and process 2 as the
 reaper of orphans, which kills what is left as far as it can see it.
@@ -35,7 +35,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from synth import seccomp
+from synth.code import seccomp
 
 NOBODY = 65534
 SCRATCH = "/scratch"

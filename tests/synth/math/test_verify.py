@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.limits import Limits
-from synth.arithmetic import annotated_steps, arithmetic, steps
-from synth.final_answers import final_answer
-from synth.mathematics import Mathematics, agreement, equivalent, verify
+from synth.math.arithmetic import annotated_steps, arithmetic, steps
+from synth.math.final_answers import final_answer
+from synth.math.verify import Mathematics, agreement, equivalent, verify
 
 PAIRS = [
     tuple(line.split("\t"))
@@ -278,7 +278,7 @@ def test_long_answers_equal_only_themselves(mathematics):
 
 def test_sympy_stays_in_the_child():
     code = (
-        "import sys, synth.mathematics; print('sympy' in sys.modules, 'math_verify' in sys.modules)"
+        "import sys, synth.math.verify; print('sympy' in sys.modules, 'math_verify' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

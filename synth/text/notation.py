@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from corpus.guards import Verdict
-from synth.alignment import without_furniture
+from synth.text.alignment import without_furniture
 
 VERSION = 1
 

@@ -1,13 +1,13 @@
 r"""What the tokens of an answer mean: all readings of them, `(1, 2)` for one is a pair and an open interval.
 
-Answers are equal when one reading of each is (`synth.equality`). How the readings are chosen:
+Answers are equal when one reading of each is (`synth.math.equality`). How the readings are chosen:
 
 - values between commas, `or`, `and`, or from ± are a collection without order; `(a, b)` is ordered;
 - `x = 3` is the value 3 that is called x, and an equation; `x = 1, y = 2` is also the pair (1, 2);
 - an inequality in one variable is a set of reals, in more an inequality only;
-- a value has a unit where `synth.measures` finds one.
+- a value has a unit where `synth.math.measures` finds one.
 
-Runs in the child process only. Errors: `synth.formulas.Unparseable`, and those of `synth.formulas`.
+Runs in the child process only. Errors: `synth.math.formulas.Unparseable`, and those of `synth.math.formulas`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import sympy
 
-from synth.answers import (
+from synth.math.answers import (
     Answer,
     Collection,
     Equation,
@@ -30,10 +30,10 @@ from synth.answers import (
     Reals,
     Tuple,
 )
-from synth.formulas import Unparseable, Value, formula
-from synth.math_notation import BEGIN, COMMAND, END, NAME, SIGN, TEXT, Token
-from synth.measures import summed, with_unit
-from synth.units import readings as units_of
+from synth.math.formulas import Unparseable, Value, formula
+from synth.math.measures import summed, with_unit
+from synth.math.notation import BEGIN, COMMAND, END, NAME, SIGN, TEXT, Token
+from synth.math.units import readings as units_of
 
 VERSION = 1
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from corpus.numerals import numbers as numbers_of
-from synth import grounding as g
-from synth.alignment import align
+from synth.text import grounding as g
+from synth.text.alignment import align
 
 MILL = (
     "The mill at Astley was built in 1802 by Henry Marsden. Its wheel drove four pairs of stones.\n"

@@ -1,6 +1,6 @@
 """What an answer can be: a quantity, a tuple, a collection of values, a set of reals, an equation, an inequality.
 
-`synth.reading` makes them of tokens, `synth.equality` compares them. Runs in the child process only.
+`synth.math.reading` makes them of tokens, `synth.math.equality` compares them. Runs in the child process only.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from synth.formulas import Value
-from synth.units import Unit
+from synth.math.formulas import Value
+from synth.math.units import Unit
 
 
 @dataclass(frozen=True)

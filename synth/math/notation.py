@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from synth.units import is_unit
+from synth.math.units import is_unit
 
 VERSION = 1
 

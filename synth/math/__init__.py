@@ -1,0 +1,1 @@
+"""Answers to mathematical problems: found, compared, agreed on (`verify`), and their arithmetic worked again."""
