@@ -19,7 +19,7 @@ already: the prompt is rendered when it is sent. `REQUESTS`, one file per part a
 | column | type | meaning |
 |---|---|---|
 | `id` | binary[16] | of the request |
-| `text` | large_string, null where `error` stands | the answer as it came |
+| `text` | large_string, null where `error` stands | the answer as it came; half surrogates are U+FFFD |
 | `finish_reason` | string, null where `error` stands | `stop`, `length`, … |
 | `error` | string, null where it was answered | a short stable word, then `: ` and details for people |
 | `prompt_tokens`, `completion_tokens` | int32 | as the engine counts; 0 where unknown |
@@ -41,6 +41,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus.document import ID, ID_BYTES
+from corpus.normalise import without_surrogates
 
 VERSION = 1
 REQUESTS = pa.schema(
@@ -98,7 +99,7 @@ class Call:
 
 
 def request_id(request: Request, model: str, prompt: str) -> bytes:
-    """The identity of a question: equal questions to one model are asked once. `prompt` is name and version."""
+    """The identity of a question: equal questions to one model are asked once. `prompt` is name and digest."""
     key = [
         model,
         prompt,
@@ -149,7 +150,7 @@ def answer(
 ) -> dict[str, Any]:
     """A row of `RESPONSES`. `tokens` are those of prompt and completion."""
     return _row(call, model, engine, seconds, tokens) | {
-        "text": text,
+        "text": without_surrogates(text),
         "finish_reason": finish_reason,
         "error": None,
     }
@@ -157,7 +158,7 @@ def answer(
 
 def failure(call: Call, *, error: str, model: str, engine: str, seconds: float) -> dict[str, Any]:
     """A row of `RESPONSES` for a call that came to nothing."""
-    missing = {"text": None, "finish_reason": None, "error": error}
+    missing = {"text": None, "finish_reason": None, "error": without_surrogates(error)}
     return _row(call, model, engine, seconds, (0, 0)) | missing
 
 

@@ -65,16 +65,22 @@ class Verdict:
     detail: str = ""  # for people: the words, numbers or line that it is about
 
 
+def verdict(guard: str, found: str | None) -> Verdict:
+    """Passed where nothing was found. The detail is a text that can be stored."""
+    detail = _SURROGATES.sub("\ufffd", (found or "")[:200])
+    return Verdict(guard=guard, passed=found is None, detail=detail)
+
+
 def empty(answer: str) -> Verdict:
     """Nothing was said: no letter, digit or symbol."""
     said = any(unicodedata.category(c)[0] in "LNS" for c in answer)
-    return _verdict("empty", None if said else "no letter or number")
+    return verdict("empty", None if said else "no letter or number")
 
 
 def truncated(finish_reason: str | None) -> Verdict:
     """The engine stopped at the token limit, or did not say why it stopped."""
     ended = finish_reason in ("stop", "eos", "stop_sequence", "end_turn", "tool_calls")
-    return _verdict("truncated", None if ended else f"finish reason {finish_reason}")
+    return verdict("truncated", None if ended else f"finish reason {finish_reason}")
 
 
 def repeated_lines(answer: str) -> Verdict:
@@ -86,8 +92,8 @@ def repeated_lines(answer: str) -> Verdict:
             continue
         near.append(said)
         if _weight(said) >= LINE_LETTERS and near.count(said) >= LINES:
-            return _verdict("repeated_lines", line.strip())
-    return _verdict("repeated_lines", None)
+            return verdict("repeated_lines", line.strip())
+    return verdict("repeated_lines", None)
 
 
 def repeated_sentences(answer: str) -> Verdict:
@@ -95,8 +101,8 @@ def repeated_sentences(answer: str) -> Verdict:
     counts = Counter(_letters(sentence) for sentence in _SENTENCE_END.split(answer))
     for sentence, count in counts.items():
         if count >= SENTENCES and _weight(sentence) >= SENTENCE_LETTERS:
-            return _verdict("repeated_sentences", f"{count} times {sentence}")
-    return _verdict("repeated_sentences", _cycle(_letters(answer[-TAIL:])))
+            return verdict("repeated_sentences", f"{count} times {sentence}")
+    return verdict("repeated_sentences", _cycle(_letters(answer[-TAIL:])))
 
 
 def character_run(answer: str) -> Verdict:
@@ -105,8 +111,8 @@ def character_run(answer: str) -> Verdict:
         unit = match[1] or match[2]
         most = RULE_CHARACTERS if _RULES.issuperset(unit) else CHARACTERS
         if len(match[0]) // len(unit) >= most:
-            return _verdict("character_run", f"{len(match[0]) // len(unit)} times {unit}")
-    return _verdict("character_run", None)
+            return verdict("character_run", f"{len(match[0]) // len(unit)} times {unit}")
+    return verdict("character_run", None)
 
 
 def gzip_ratio(answer: str, low: float = GZIP_LOW, high: float = GZIP_HIGH) -> Verdict:
@@ -118,13 +124,13 @@ def gzip_ratio(answer: str, low: float = GZIP_LOW, high: float = GZIP_HIGH) -> V
         data = window.encode("utf-8", "replace")
         ratio = len(data) / len(zlib.compress(data, 6))
         if not low <= ratio <= high:
-            return _verdict("gzip_ratio", f"{ratio:.2f} at {start}: {window[:40]}")
-    return _verdict("gzip_ratio", None)
+            return verdict("gzip_ratio", f"{ratio:.2f} at {start}: {window[:40]}")
+    return verdict("gzip_ratio", None)
 
 
 def refusal(answer: str) -> Verdict:
     """A short answer that declines, or speaks of being a model."""
-    return _verdict("refusal", refusing(answer))
+    return verdict("refusal", refusing(answer))
 
 
 def prompt_leak(answer: str, instructions: str, source: str = "") -> Verdict:
@@ -134,26 +140,26 @@ def prompt_leak(answer: str, instructions: str, source: str = "") -> Verdict:
     """
     mark = _TEMPLATE.search(answer)
     if mark is not None and mark[0] not in source:
-        return _verdict("prompt_leak", mark[0].strip())
+        return verdict("prompt_leak", mark[0].strip())
     asked, said = _letters(instructions), _letters(answer)
     size = LEAK_WIDE if _is_wide(asked) else LEAK_LETTERS
     known = _runs(asked, size)
     if not known:
-        return _verdict("prompt_leak", None)
+        return verdict("prompt_leak", None)
     known -= _runs(_letters(source), size)
     leaked = (said[n : n + size] for n in range(len(said) - size + 1))
-    return _verdict("prompt_leak", next((run for run in leaked if run in known), None))
+    return verdict("prompt_leak", next((run for run in leaked if run in known), None))
 
 
 def unclosed(answer: str) -> Verdict:
     """A table, code fence, formula or LaTeX environment that is opened and not closed."""
-    return _verdict("unclosed", left_open(answer))
+    return verdict("unclosed", left_open(answer))
 
 
 def length_against(answer: str, reference: str, low: float, high: float) -> Verdict:
     """Characters other than white space, over those of a text that should be about as long."""
     ratio = _length(answer) / max(_length(reference), 1)
-    return _verdict("length_against", None if low <= ratio <= high else f"ratio {ratio:.2f}")
+    return verdict("length_against", None if low <= ratio <= high else f"ratio {ratio:.2f}")
 
 
 ALONE: dict[str, Callable[[str], Verdict]] = {
@@ -168,12 +174,6 @@ ALONE: dict[str, Callable[[str], Verdict]] = {
 
 
 # ---------------------------------------------------------------- helpers
-
-
-def _verdict(guard: str, found: str | None) -> Verdict:
-    """Passed where nothing was found. The detail is a text that can be stored."""
-    detail = _SURROGATES.sub("\ufffd", (found or "")[:200])
-    return Verdict(guard=guard, passed=found is None, detail=detail)
 
 
 def _letters(text: str) -> str:

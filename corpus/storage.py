@@ -84,11 +84,12 @@ def get_or_none(uri: str) -> bytes | None:
 
 
 def get_many(uris: list[str]) -> list[bytes]:
-    """The bytes at each URI, fetched concurrently from an object store."""
+    """The bytes at each URI, in their order, fetched concurrently from an object store."""
     if not uris:
         return []
-    found = filesystem(uris[0]).cat(uris)
-    return [found] if isinstance(found, bytes) else list(found.values())
+    file_system = filesystem(uris[0])
+    found = file_system.cat(uris)  # sorted by path, whatever order was asked for
+    return [found[file_system._strip_protocol(uri)] for uri in uris]
 
 
 def get_ranges(uris: list[str], starts: list[int], ends: list[int]) -> list[bytes]:

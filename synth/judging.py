@@ -6,13 +6,21 @@ recipe adds those that compare with the seed. A pure function: it can be run aga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from corpus import enclosures, guards, normalise, numerals, refusals
 from corpus.guards import ALONE, Verdict, prompt_leak, truncated
 from synth.prompt import instructions
 from synth.recipe import Recipe, Seed, Unparsable
+from synth.text import grounding, names, notation
 
 VERSION = 1
+VERSIONS = {  # of all that decides what is accepted, besides a recipe's own
+    module.__name__: module.VERSION
+    for module in (enclosures, guards, normalise, numerals, refusals, grounding, names, notation)
+} | {__name__: VERSION}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,13 @@ class Judged:
     def detail(self) -> str:
         """What that guard found."""
         return next((verdict.detail for verdict in self.verdicts if not verdict.passed), "")
+
+
+def judged(recipe: Recipe, seed: Seed, response: Mapping[str, Any]) -> Judged:
+    """What becomes of a row of `corpus.calls.RESPONSES`: an error of the engine is a rejection like any other."""
+    if response["error"] is not None:
+        return Judged.failed(*response["error"].partition(": ")[::2])
+    return judge(recipe, seed, response["text"], response["finish_reason"])
 
 
 def judge(recipe: Recipe, seed: Seed, answer: str, finish_reason: str) -> Judged:

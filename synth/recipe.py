@@ -9,7 +9,7 @@ guard that failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from corpus.guards import Verdict
@@ -36,10 +36,12 @@ class Recipe:
     """One way to make documents out of documents."""
 
     name: str
-    version: int  # raised when prompt, parser or verifier change: part of ids and fingerprints
+    version: (
+        int  # raised when parser or verifier change: answers are judged anew, and nothing is asked
+    )
     role: Role  # which of the plan's models writes
     seeds: str  # SQL over annotations: which documents are fit to start from, unless the plan says
-    characters: tuple[int, int]  # least and most of the seed's text that goes into the prompt
+    characters: tuple[int, int]  # a seed has at least so many; at most so many go into the prompt
     max_tokens: int
     parse: Callable[[str], str]  # answer to document text; raises Unparsable
     verify: Callable[[Seed, str], Sequence[Verdict]]  # of the parsed text, against the seed
@@ -47,7 +49,6 @@ class Recipe:
     temperatures: tuple[float, ...] = (0.7, 0.9, 1.0)  # one per round
     top_p: float = 0.95
     schema: Mapping[str, Any] | None = None  # JSON schema of the answer
-    metadata: Mapping[str, Any] = field(default_factory=dict)  # of the documents it makes
 
     @property
     def rounds(self) -> int:

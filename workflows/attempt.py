@@ -11,7 +11,7 @@ from corpus.calls import Call
 from corpus.errors import PlanError
 from corpus.languages import LANGUAGES
 from corpus.strict_yaml import unknown
-from synth.judging import Judged, judge
+from synth.judging import Judged, judged
 from synth.prompt import render
 from synth.recipe import Seed
 from synth.recipes import RECIPES
@@ -46,11 +46,8 @@ def attempt(name: str, path: str, language: str, model: Model, round_: int = 0) 
     messages, parameters = render(recipe, seed), recipe.parameters(round_, seed=0)
     call = Call(id=bytes(16), messages=messages, parameters=parameters, schema=recipe.schema)
     (response,) = engines.ask(model, [call])
-    if response["error"] is None:
-        judged = judge(recipe, seed, response["text"], response["finish_reason"])
-    else:
-        judged = Judged.failed(*response["error"].partition(": ")[::2])
-    return Attempt(messages=messages, parameters=parameters, response=response, judged=judged)
+    found = judged(recipe, seed, response)
+    return Attempt(messages=messages, parameters=parameters, response=response, judged=found)
 
 
 def _read(path: str) -> str:

@@ -147,6 +147,10 @@ class Engine:
                     raise DrainedError(
                         f"stopped in step {step}; run the same command again to go on"
                     )
+        if bar.done < total:
+            raise StepError(
+                f"step {step}: {total - bar.done} of {total} requests have no answer; run the same command again"
+            )
 
     def _outcomes(self, task: Task, items: list[Item], at_once: int) -> Iterator[Item]:
         """The outcome of each item, as they come."""
@@ -226,16 +230,20 @@ def _attempt(task: Task, stop_marker: str, item: Item) -> Item:
 
 def _outcome(item: Item, done: Future[Item]) -> Item:
     """In the driver: what came back, or that the worker did not."""
-    from ray.exceptions import RayError
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCrashedError
 
     try:
         return done.result()
-    except RayError as error:
+    except (WorkerCrashedError, OutOfMemoryError, NodeDiedError) as error:
         reason = (
             f"its worker was lost {1 + RETRIES} times ({type(error).__name__}). Run again, with fewer "
             "--num-cpus if the machine ran out of memory"
         )
         return _error(item, reason, str(error))
+    except (
+        RayError
+    ) as error:  # the worker could not load the task: tokenmill is not on that node, say
+        return _error(item, str(error).strip().splitlines()[-1], str(error))
 
 
 def _error(item: Item, error: str, trace: str) -> Item:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from annotators import contamination, duplicates
 from annotators.annotator import segmenter
 from corpus import normalise, tokenizer
@@ -44,10 +46,10 @@ class Sidecar:
 class Made:
     """What stands between the seeds of a recipe and its documents."""
 
-    prompt: str  # name, version and digest of the prompt
+    prompt: str  # name and digest
     candidates: Folder
     requests: Folder  # the root of a folder per part
-    responses: Folder
+    responses: Mapping[str, Folder]  # by source: the root of a folder per part
 
 
 class Layout:
@@ -73,10 +75,10 @@ class Layout:
         self.dead_letters = {name: self._beside("dead_letters", name) for name in self.documents}
         self.index = self._index(evaluation_digests)
         self.sidecars = {name: self._sidecars(name) for name in self.documents}
+        self.tokens = {name: self._tokens(name) for name in self.documents}
         self.made: dict[str, Made] = {}
         for entry in model.synthesise:
             self._synthesis(entry)
-        self.tokens = {name: self._tokens(name) for name in self.documents}
         self.clusters, self.duplicates = self._duplicates()
         self.splits_inputs = fingerprint(
             {"split": model.split.model_dump(), "seed": model.seed, "version": splits.VERSION}
@@ -142,25 +144,49 @@ class Layout:
         return Folder(self.lake, "/".join([path, *below]))
 
     def _synthesis(self, entry: Synthesis) -> None:
-        """The folders of a recipe: requests and responses by what is asked, documents by what is accepted too."""
+        """The folders of a recipe. Requests go by the seeds and how they are asked about, documents by what is accepted
+        too; responses by prompt, model and text alone, so that other seeds or guards ask nothing again.
+        """
         recipe = RECIPES[entry.recipe]
-        prompt = f"{recipe.name}/{recipe.version}/{digest(recipe)}"
-        asked = {
-            "prompt": prompt,
+        where = entry.where or recipe.seeds
+        question = {
+            "prompt": f"{recipe.name}/{digest(recipe)}",
             "model": self.plan.model.models[recipe.role].model,
+        }
+        asked = question | {
             "recipe": [recipe.temperatures, recipe.top_p, recipe.max_tokens, recipe.characters],
-            "seeds": [entry.where or recipe.seeds, entry.documents, self.plan.model.seed],
-            "inputs": sorted(s.folder.path for name in entry.sources for s in self.sidecars[name]),
+            "schema": recipe.schema,
+            "seeds": [where, entry.documents, self.plan.model.seed],
+            "inputs": sorted({f.path for s in entry.sources for f in self._deciding(where, s)}),
         }
         name = f"{recipe.name}@{fingerprint(asked)}"
-        folders = [Folder(self.lake, f"{t}/{name}") for t in ("seeds", "requests", "responses")]
-        self.content |= {folder.path: asked for folder in folders}
-        self.made[entry.source] = Made(prompt, *folders)
-        accepted = {"responses": name, "version": [VERSION, judging.VERSION, recipe.version]}
+        answered = {s: question | {"documents": self.documents[s].path} for s in entry.sources}
+        self.made[entry.source] = Made(
+            prompt=question["prompt"],
+            candidates=Folder(self.lake, f"seeds/{name}"),
+            requests=Folder(self.lake, f"requests/{name}"),
+            responses={
+                source: self._folder("responses", recipe.name, content, source)
+                for source, content in answered.items()
+            },
+        )
+        self.content[f"seeds/{name}"] = asked
+        accepted = {
+            "requests": name,
+            "responses": sorted(f.path for f in self.made[entry.source].responses.values()),
+            "version": [VERSION, recipe.version, judging.VERSIONS],
+        }
         self.documents[entry.source] = self._folder("documents", entry.source, accepted)
         self.pages[entry.source] = self._beside("pages", entry.source)
         self.dead_letters[entry.source] = self._beside("dead_letters", entry.source)
         self.sidecars[entry.source] = self._sidecars(entry.source)
+        self.tokens[entry.source] = self._tokens(entry.source)
+
+    def _deciding(self, where: str, source: str) -> list[Folder]:
+        """What decides which documents of a source are seeds: their text, and the columns that are looked at."""
+        columns = self.columns(source)
+        named = {*pl.sql_expr(where).meta.root_names(), "language", "n_chars"}
+        return [self.documents[source], *(columns[name] for name in named & columns.keys())]
 
     def _beside(self, table: str, source: str) -> Folder:
         name = self.documents[source].path.split("/", 1)[1]

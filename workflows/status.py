@@ -12,13 +12,13 @@ from corpus.lake import Folder
 from corpus.views import open_lake
 
 LAST_RUN = "runs/last.json"
+# What may be stale. Responses are not among them: they cannot be made again, and another plan may ask for them.
 TABLES = (
     "documents",
     "pages",
     "dead_letters",
     "seeds",
     "requests",
-    "responses",
     "annotations",
     "indexes",
     "tokens",

@@ -25,7 +25,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from corpus.guards import Verdict, length_against
+from corpus.guards import Verdict, length_against, verdict
 from corpus.numerals import ascii_digits, placed_numbers
 from corpus.numerals import numbers as numbers_of
 from corpus.scripts import SCRIPTS, resolve, script_counts
@@ -87,9 +87,9 @@ def numbers(source: str, answer: str) -> Verdict:
         ours = Counter(numbers_of(kept, spaced=spaced))
         theirs = Counter(numbers_of(answer, spaced=spaced))
         if ours == theirs:
-            return _verdict("numbers", None)
+            return verdict("numbers", None)
         found = found or f"lost {_listed(ours - theirs)}; added {_listed(theirs - ours)}"
-    return _verdict("numbers", found)
+    return verdict("numbers", found)
 
 
 def numbers_grounded(source: str, answer: str) -> Verdict:
@@ -102,7 +102,7 @@ def numbers_grounded(source: str, answer: str) -> Verdict:
         for place, value in placed_numbers(text)
         if value not in known and place not in markers
     )
-    return _verdict("numbers", f"not in the source: {_listed(foreign)}" if foreign else None)
+    return verdict("numbers", f"not in the source: {_listed(foreign)}" if foreign else None)
 
 
 def _markers(text: str) -> set[int]:
@@ -142,14 +142,14 @@ def language(
     """
     others = sorted(set(found) - set(expected))
     if expected and others:
-        return _verdict("language", f"{', '.join(others)} instead of {', '.join(sorted(expected))}")
+        return verdict("language", f"{', '.join(others)} instead of {', '.join(sorted(expected))}")
     ours, theirs = _script_shares(source), _script_shares(answer)
     if ours.sum() and not theirs.sum():
-        return _verdict("language", "no letters")
+        return verdict("language", "no letters")
     foreign = np.where(ours < SCRIPT_KNOWN, theirs, 0)
     if foreign.sum() > SCRIPT_SHARE and ours.sum():
-        return _verdict("language", f"{foreign.max():.0%} {SCRIPTS[int(foreign.argmax())]}")
-    return _verdict("language", None)
+        return verdict("language", f"{foreign.max():.0%} {SCRIPTS[int(foreign.argmax())]}")
+    return verdict("language", None)
 
 
 def pieces(text: str) -> list[str]:
@@ -174,14 +174,14 @@ def invention(source: str, answer: str, letters: int = PASSAGE_LETTERS) -> Verdi
     """For refinement: no passage was added."""
     found = align(source, answer)
     added = [place for change in found.changes for place in change.added]
-    return _verdict("invention", _passage(found.answer.raw, added, letters))
+    return verdict("invention", _passage(found.answer.raw, added, letters))
 
 
 def dropped(source: str, answer: str, letters: int = PASSAGE_LETTERS) -> Verdict:
     """For refinement: no passage was lost but for furniture."""
     found = align(source, answer)
     lost = [place for change in found.changes for place in change.lost]
-    return _verdict("dropped", _passage(found.source.raw, lost, letters))
+    return verdict("dropped", _passage(found.source.raw, lost, letters))
 
 
 def _passage(raw: list[str], places: list[int], letters: int) -> str | None:
@@ -207,8 +207,8 @@ def overlap(
     """For synthesis: the answer is made from its source (support of at least `low`) and no copy (at most `high`)."""
     share = support(source, answer)
     if share is None:
-        return _verdict("overlap", "no letters")
-    return _verdict("overlap", None if low <= share <= high else f"support {share:.2f}")
+        return verdict("overlap", "no letters")
+    return verdict("overlap", None if low <= share <= high else f"support {share:.2f}")
 
 
 def support(source: str, answer: str) -> float | None:
@@ -222,11 +222,6 @@ def _grams(text: str) -> set[str]:
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in letters[:2000])
     size = GRAM_WIDE if 2 * wide > len(letters[:2000]) else GRAM
     return {letters[n : n + size] for n in range(len(letters) - size + 1)}
-
-
-def _verdict(guard: str, found: str | None) -> Verdict:
-    detail = re.sub("[\ud800-\udfff]", "\ufffd", (found or "")[:200])
-    return Verdict(guard=guard, passed=found is None, detail=detail)
 
 
 REFINED: dict[str, Callable[[str, str], Verdict]] = {

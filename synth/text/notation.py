@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-from corpus.guards import Verdict
+from corpus.guards import Verdict, verdict
 from synth.text.alignment import without_furniture
 
 VERSION = 1
@@ -94,7 +94,7 @@ def formulas(source: str, answer: str) -> Verdict:
     ours, theirs = Counter(_formulas(source)), Counter(_formulas(answer))
     lost = [found for found in ours - theirs if found not in _squeezed_formula(answer)]
     added = [found for found in theirs - ours if found not in _squeezed_formula(source)]
-    return _verdict("formulas", f"lost {lost[:3]}; added {added[:3]}" if lost or added else None)
+    return verdict("formulas", f"lost {lost[:3]}; added {added[:3]}" if lost or added else None)
 
 
 def _formulas(text: str) -> Iterator[str]:
@@ -142,14 +142,14 @@ def urls(source: str, answer: str) -> Verdict:
     ours, theirs = _addresses(source), _addresses(answer)
     lost = _missing(ours - theirs, source, answer)
     added = _missing(theirs - ours, answer, source)
-    return _verdict("urls", f"lost {lost[:3]}; added {added[:3]}" if lost or added else None)
+    return verdict("urls", f"lost {lost[:3]}; added {added[:3]}" if lost or added else None)
 
 
 def urls_grounded(source: str, answer: str) -> Verdict:
     """For synthesis: each address, path and e-mail of the answer is in the source; identifiers may be new."""
     known = _addresses(source)
     foreign = sorted(found for found in _addresses(answer, identifiers=False) if found not in known)
-    return _verdict("urls", f"not in the source: {foreign[:3]}" if foreign else None)
+    return verdict("urls", f"not in the source: {foreign[:3]}" if foreign else None)
 
 
 def _addresses(text: str, *, identifiers: bool = True) -> set[str]:
@@ -178,8 +178,3 @@ def _missing(addresses: set[str], there: str, other: str) -> list[str]:
         if not any(re.search(pattern, text) for text in texts):
             missing.append(address)
     return missing
-
-
-def _verdict(guard: str, found: str | None) -> Verdict:
-    detail = re.sub("[\ud800-\udfff]", "\ufffd", (found or "")[:200])
-    return Verdict(guard=guard, passed=found is None, detail=detail)

@@ -89,3 +89,12 @@ def test_misaligned_sidecars_are_a_named_error():
     same_ids(left, left, "x")
     with pytest.raises(CorruptPartError, match="annotations/x"):
         same_ids(left, pa.table({"id": [b"b", b"a"]}), "annotations/x")
+
+
+def test_an_entry_that_is_committed_again_counts_although_the_old_one_is_in_a_segment(tmp_path):
+    folder = Folder(str(tmp_path), "t")
+    for key in ("a", "b"):
+        folder.commit(Entry(key=key, files=[], counts={"n": 1}))
+    folder.compact()
+    folder.commit(Entry(key="a", files=[], counts={"n": 2}))
+    assert {key: entry.counts["n"] for key, entry in folder.entries().items()} == {"a": 2, "b": 1}

@@ -70,3 +70,11 @@ def test_a_full_disk_leaves_neither_the_file_nor_a_temporary(tmp_path, monkeypat
 )
 def test_which_uris_are_local(uri, local):
     assert storage.is_local(uri) is local
+
+
+def test_many_are_given_in_the_order_that_was_asked_for(tmp_path):
+    uris = [str(tmp_path / name) for name in ("c", "a", "b")]
+    for uri in uris:
+        storage.put(uri, uri[-1].encode())
+    assert storage.get_many(uris) == [b"c", b"a", b"b"]
+    assert storage.get_many(uris[:1]) == [b"c"]

@@ -7,11 +7,13 @@ A new recipe needs one entry in `GOOD`: an answer about `SEED` that it should ac
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from corpus.languages import LANGUAGES
-from synth.judging import judge
+from synth.judging import VERSIONS, judge
 from synth.prompt import digest, instructions, render
 from synth.recipe import Seed, Unparsable
 from synth.recipes import RECIPES, pairs, prose
@@ -144,3 +146,13 @@ def test_prose_loses_its_fence_and_its_lead_in():
     assert prose("Here is the section:\n\n# Tides\n\nText.") == "# Tides\n\nText."
     assert prose("```markdown\n# Tides\n```") == "# Tides"
     assert prose("# Tides:\nText.") == "# Tides:\nText."
+
+
+def test_all_that_decides_what_is_accepted_stands_in_its_fingerprint():
+    code = (
+        "import sys, synth.judging, synth.recipes; "
+        "ours = [m for n, m in sys.modules.items() if n.startswith(('corpus.', 'synth.'))]; "
+        "print(*sorted(m.__name__ for m in ours if hasattr(m, 'VERSION')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == set(VERSIONS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workflows.engine import LEAST_IN_FLIGHT, POOLS, SHOWN, Engine, StepError
+from workflows.engine import LEAST_IN_FLIGHT, POOLS, RETRIES, SHOWN, Engine, StepError
 from workflows.progress import Progress
 
 
@@ -27,8 +27,17 @@ def touch(folder, item):
 
 def die_on(number, folder, item):
     if item["number"] == number:
+        with (Path(folder) / "attempts").open("a") as file:
+            file.write("died\n")
         os._exit(1)
     return touch(folder, item)
+
+
+class NotThere(dict):
+    """What an item becomes on a node that has not our code."""
+
+    def __reduce__(self):
+        return (__import__, ("no_such_module",))
 
 
 def raise_on(numbers, item):
@@ -56,7 +65,16 @@ def test_an_item_whose_worker_dies_is_named_and_the_others_go_on(engine, tmp_pat
     with pytest.raises(StepError, match=r"1 of 6 parts failed.*\n  s 00003: its worker was lost"):
         engine.map("die", partial(die_on, 3, str(tmp_path)), items(6))
     done = {path.name for path in tmp_path.iterdir()}
-    assert done == {"00000", "00001", "00002", "00004", "00005"}
+    assert done == {"00000", "00001", "00002", "00004", "00005", "attempts"}
+    assert (tmp_path / "attempts").read_text().splitlines() == ["died"] * (1 + RETRIES)
+
+
+def test_what_a_worker_cannot_load_is_said_and_not_called_a_lost_worker(engine, tmp_path):
+    todo = [*items(1), NotThere(source="s", key="00001")]
+    with pytest.raises(StepError, match="1 of 2 parts failed") as raised:
+        engine.map("load", partial(touch, str(tmp_path)), todo)
+    assert "no_such_module" in str(raised.value)
+    assert "was lost" not in str(raised.value)
 
 
 def test_errors_are_counted_and_the_first_are_named(engine):
@@ -72,3 +90,10 @@ def test_errors_are_counted_and_the_first_are_named(engine):
 def test_a_task_has_one_thread_of_each_pool(engine, tmp_path):
     engine.map("pools", partial(pools, str(tmp_path)), items(2))
     assert {path.read_text() for path in tmp_path.iterdir()} == {"1 1 1 1"}
+
+
+def test_what_another_engine_does_not_answer_stops_the_step(engine):
+    given = [{"documents": 2, "tokens": 9}, {"documents": 1, "tokens": 1}]
+    engine.follow("ask", 3, lambda: iter(given))
+    with pytest.raises(StepError, match="1 of 4 requests have no answer"):
+        engine.follow("ask", 4, lambda: iter(given))

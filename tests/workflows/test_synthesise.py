@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from corpus import open_lake
+from corpus.calls import RESPONSES
 from corpus.errors import PlanError
+from corpus.lake import Entry, read_part, write_part
+from synth.judging import VERSIONS
+from synth.recipes import RECIPES
 from tests.conftest import ROOT
 from tests.servers import CONTENT, TRANSPORT, Server
 from tests.workflows.lakes import shard_hashes
 from workflows.audit import audit
 from workflows.engine import StepError
 from workflows.plan import load_plan
-from workflows.run import run, summary
+from workflows.run import prepare, run, summary
+from workflows.steps.context import Context
+from workflows.steps.synthesise import BINS, _job, accept, shortages, thresholds
 from workflows.trace import trace
 
 PLAN = """\
@@ -119,7 +129,7 @@ def test_parents_and_children_are_in_one_split(made):
 
 def test_what_is_stored_can_be_replayed_to_the_same_bytes(made, tmp_path):
     lake, layout, _ = made
-    stored = layout.made["synth.qa"].responses.uri
+    stored = f"{layout.lake}/responses"
     again = str(tmp_path / "again")
     other = run(
         plan(tmp_path, f"{{engine: replay, model: scripted, responses: '{stored}'}}"),
@@ -166,6 +176,90 @@ def test_a_server_that_dies_stops_the_run_and_what_it_answered_is_not_asked_agai
     assert len(first.answered.keys() & second.answered.keys()) <= 2  # those that were in flight
     assert again.documents["synth.qa"].path == layout.documents["synth.qa"].path
     assert shard_hashes(here) == shard_hashes(lake)
+
+
+def test_more_seeds_and_new_guards_ask_nothing_again(made, tmp_path, monkeypatch):
+    lake, layout, first = made
+    here = str(tmp_path / "lake")
+    shutil.copytree(lake, here)
+    with Server() as second:
+        wider = plan(tmp_path, served(second), **{"eng_Latn: 3": "eng_Latn: 5"})
+        more = run(wider, here, num_cpus=1, until="synthesise")
+        asked = more.documents["synth.qa"].totals()["counts"]
+    assert second.came.total() >= 1
+    assert not second.came.keys() & first.came.keys()
+    assert asked["records"] == layout.documents["synth.qa"].totals()["counts"]["records"] + len(
+        second.came
+    )
+    monkeypatch.setitem(VERSIONS, "corpus.guards", 999)
+    judged, _ = prepare(wider, here)
+    assert judged.made["synth.qa"] == more.made["synth.qa"]
+    assert judged.documents["synth.qa"].path != more.documents["synth.qa"].path
+
+
+def test_another_annotator_asks_nothing_again(tmp_path):
+    model = "{engine: openai, model: scripted, base_url: 'http://127.0.0.1:1/v1'}"
+    before, _ = prepare(plan(tmp_path, model), str(tmp_path / "lake"))
+    with_code = {"statistics: {}": "statistics: {}, source_code: {}"}
+    after, _ = prepare(plan(tmp_path, model, **with_code), str(tmp_path / "lake"))
+    assert after.made == before.made
+    other, _ = prepare(plan(tmp_path, model.replace("scripted", "other")), str(tmp_path / "lake"))
+    assert other.made["synth.qa"].responses != before.made["synth.qa"].responses
+
+
+def test_a_question_whose_first_answer_is_accepted_now_makes_one_document(made, tmp_path):
+    """As after new guards: a later round was asked, and an earlier one passes."""
+    lake, layout, _ = made
+    here = str(tmp_path / "lake")
+    shutil.copytree(lake, here)
+    model = "{engine: openai, model: scripted, base_url: 'http://127.0.0.1:1/v1'}"
+    again = plan(tmp_path, model)
+    other, listings = prepare(again, here)
+    context = Context(plan=again, layout=other, engine=None, listings=listings)
+    job = _job(context, again.model.synthesise[0])
+    item = next(i for i in job.items("qa") if layout.documents["synth.qa"].entries()[i["key"]].rows)
+    requests, responses = job.requests_of(item["key"]), job.responses_of(item["key"])
+    first = read_part(requests, "round-0.parquet")
+    known = pl.concat(pl.read_parquet(responses.file_uri(name)) for name in responses.parts())
+    rows = [request | {"id": request["id"][::-1], "round": 1} for request in first.to_pylist()]
+    asked = set(first["id"].to_pylist())
+    answers = [r | {"id": r["id"][::-1]} for r in known.to_dicts() if r["id"] in asked]
+    table = pa.Table.from_pylist(rows, schema=first.schema)
+    for folder, name, content in (
+        (requests, "round-1", table),
+        (responses, "later", pa.Table.from_pylist(answers, schema=RESPONSES)),
+    ):
+        folder.commit(Entry(key=name, files=[write_part(folder, f"{name}.parquet", content)]))
+    accept(job, item)
+    counts = other.documents["synth.qa"].entries()[item["key"]].counts
+    before = layout.documents["synth.qa"].entries()[item["key"]].counts
+    assert counts["documents"] == before["documents"] > 0
+    assert counts["records"] == 2 * before["records"]
+    assert counts["failed.redundant"] == before["documents"]
+
+
+def test_quotas_are_cut_at_a_bin_and_shortages_are_said():
+    bins = np.zeros(BINS, np.int64)
+    bins[[0, 7, 8]] = [2, 1, 4]
+    found = {"eng_Latn": bins, "fra_Latn": np.zeros(BINS, np.int64)}
+    limits = {n: thresholds({"eng_Latn": n}, found)["eng_Latn"] for n in (0, 1, 2, 3, 4, 7, 8)}
+    assert limits == {0: 0, 1: 1, 2: 1, 3: 8, 4: 9, 7: 9, 8: BINS}
+    assert shortages({"eng_Latn": 7, "*": 1}, found) == ["fra_Latn 0 of 1"]
+    assert shortages({"eng_Latn": 8, "tha_Thai": 2}, found) == [
+        "eng_Latn 7 of 8",
+        "tha_Thai 0 of 2",
+    ]
+    many = {f"x{n}": np.zeros(BINS, np.int64) for n in range(9)}
+    assert shortages({"*": 3}, many)[-1] == "and 4 more languages"
+
+
+def test_a_seed_has_the_recipes_least_length(made):
+    lake, _, _ = made
+    documents = open_lake(lake).documents("synth.qa").select("parent_ids").collect()
+    seeds = open_lake(lake).documents("languages", "notes").select("id", "n_chars").collect()
+    parents = documents.with_columns(id=pl.col("parent_ids").list.first()).join(seeds, on="id")
+    assert parents["n_chars"].min() >= RECIPES["qa"].characters[0]
+    assert seeds["n_chars"].min() < RECIPES["qa"].characters[0]
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,10 @@ async def _end(client: openai.AsyncOpenAI, tasks: set[asyncio.Task[dict[str, Any
 
 
 async def _row(client: openai.AsyncOpenAI, model: Model, call: Call) -> dict[str, Any]:
-    started = time.monotonic()
+    started, body = time.monotonic(), _body(model, call)
     try:
         async with asyncio.timeout(model.deadline):
-            reply = await client.chat.completions.create(**_body(model, call))
+            reply = await client.chat.completions.create(**body)
         return _answered(reply, model, call, time.monotonic() - started)
     except (TimeoutError, openai.APITimeoutError):
         error = f"timeout: nothing within {model.timeout:g} s a try and {model.deadline:g} s in all"

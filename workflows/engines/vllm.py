@@ -9,6 +9,7 @@ engine that dies is started again by Ray. vLLM does not give the finish reason t
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from typing import Any
 
 from corpus.calls import Call
 from workflows.engine import Item
-from workflows.engines.model import Model
+from workflows.engines.model import EngineError, Model
 
 ENGINE = "vllm"
 LIGHT: Any = {
@@ -35,6 +36,11 @@ def answer_parts(
     model: Model, items: list[Item], calls_of: CallsOf, keep: Keep
 ) -> Iterator[dict[str, int]]:
     """Answer the calls of all items; `keep(item, rows)` commits responses of one. Gives counts as they come."""
+    if importlib.util.find_spec("vllm") is None:
+        raise EngineError(
+            "engine vllm: the package vllm is not installed here; docs/synthesis.md says how, or name "
+            "`engine: openai` and the `base_url` of a server"
+        )
     import ray.data
 
     context = ray.data.DataContext.get_current()

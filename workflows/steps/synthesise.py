@@ -15,6 +15,7 @@ exceeded by less than a bin.
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -35,7 +37,7 @@ from corpus.normalise import normalise
 from corpus.randomness import hash64, id_words, keyed
 from mixers.selection import compile_expression, with_thresholds
 from mixers.sequences import ids_of
-from synth.judging import Judged, judge
+from synth.judging import Judged, judged
 from synth.prompt import render
 from synth.recipe import Recipe, Seed
 from synth.recipes import RECIPES
@@ -49,7 +51,10 @@ from workflows.steps.context import Context, Part, parts_of, read_columns
 from workflows.steps.read import DEAD_LETTERS
 from workflows.steps.select import rule_columns
 
+log = logging.getLogger("tokenmill")
 BINS = 4096
+SHOWN = 5
+Supply = dict[str, npt.NDArray[np.int64]]  # candidates per bin, by language
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Job:
     columns: pl.DataFrame  # empty: names and types that `where` may use
     candidates: Folder
     requests: Folder  # the root of a folder per part
-    responses: Folder
+    responses: Mapping[str, Folder]  # by source: the same
     documents: Folder
     dead_letters: Folder
     pages: Folder
@@ -84,9 +89,15 @@ class Job:
             for key, part in self.parts.items()
         ]
 
-    def of_part(self, root: Folder, key: str) -> Folder:
-        """The folder of one part under `requests` or `responses`."""
-        return Folder(root.root, f"{root.path}/{key}")
+    def requests_of(self, key: str) -> Folder:
+        """The requests of one part."""
+        return Folder(self.requests.root, f"{self.requests.path}/{key}")
+
+    def responses_of(self, key: str) -> Folder:
+        """The responses about one part, whoever asked."""
+        part = self.parts[key]
+        root = self.responses[part.source]
+        return Folder(root.root, f"{root.path}/{part.key}")
 
 
 def run(context: Context) -> None:
@@ -112,8 +123,11 @@ def check(model: PlanModel) -> None:
             raise PlanError(
                 f"{where}: it asks a model of the role {recipe.role}; name one: `models: {{{recipe.role}: …}}`"
             )
-        if "language" not in columns.columns:
-            raise PlanError(f"{where}: seeds are chosen per language; add `language` to `annotate`")
+        for column, annotator in (("language", "language"), ("n_chars", "statistics")):
+            if column not in columns.columns:
+                raise PlanError(
+                    f"{where}: seeds are chosen by {column}; add `{annotator}` to `annotate`"
+                )
         compile_expression(entry.where or recipe.seeds, columns, f"{where}: where")
 
 
@@ -128,7 +142,11 @@ def _choose(context: Context, job: Job) -> dict[str, int]:
     name = job.entry.recipe
     items = partial(job.items, name)
     context.fill(f"{name} seeds", [job.candidates], partial(count, job), items)
-    return thresholds(job)
+    found = supply(job)
+    short = shortages(job.entry.documents, found)
+    if short:
+        log.warning("warning: recipe %s has fewer seeds than asked for: %s", name, ", ".join(short))
+    return thresholds(job.entry.documents, found)
 
 
 def _round(
@@ -174,25 +192,40 @@ def count(job: Job, item: Item) -> Item:
     return {"counts": {"documents": fit.height}}
 
 
-def thresholds(job: Job) -> dict[str, int]:
-    """The first bin that is not chosen, per language. What is summed is languages x `BINS` rows at most."""
-    total = Counter[tuple[str, int]]()
+def supply(job: Job) -> Supply:
+    """Candidates by language and bin, summed over parts: languages x `BINS` numbers at most."""
+    found: Supply = {}
     for name in job.candidates.parts():
-        rows = read_part(job.candidates, name).to_pylist()
-        total.update({(row["language"], row["bin"]): row["documents"] for row in rows})
-    quotas = job.entry.documents
+        for row in read_part(job.candidates, name).to_pylist():
+            found.setdefault(row["language"], np.zeros(BINS, np.int64))[row["bin"]] += row[
+                "documents"
+            ]
+    return found
+
+
+def thresholds(quotas: Mapping[str, int], found: Supply) -> dict[str, int]:
+    """The first bin that is not chosen, per language."""
     limits = {}
-    for language in sorted({language for language, _ in total}):
+    for language, bins in found.items():
         quota = quotas.get(language, quotas.get(ANY, 0))
-        sums = np.cumsum([total[language, number] for number in range(BINS)])
-        limits[language] = min(int(np.searchsorted(sums, quota)) + 1, BINS) if quota else 0
+        limits[language] = min(int(np.searchsorted(bins.cumsum(), quota)) + 1, BINS) if quota else 0
     return limits
+
+
+def shortages(quotas: Mapping[str, int], found: Supply) -> list[str]:
+    """`tha_Thai 1 of 3` for each language that has fewer candidates than its quota, the first `SHOWN` by name."""
+    have = {language: int(found[language].sum()) for language in found}
+    asked = dict.fromkeys(have, quotas.get(ANY, 0)) | dict(quotas)
+    asked.pop(ANY, None)
+    short = [f"{k} {have.get(k, 0)} of {n}" for k, n in sorted(asked.items()) if have.get(k, 0) < n]
+    more = [f"and {len(short) - SHOWN} more languages"] if len(short) > SHOWN else []
+    return short[:SHOWN] + more
 
 
 def plan(jobs: Mapping[str, Job], limits: Mapping[str, Mapping[str, int]], item: Item) -> Item:
     """The requests of one part and round, where they are not planned, and how many have no response."""
     job, name = jobs[item["recipe"]], f"round-{item['round']}"
-    folder = job.of_part(job.requests, item["key"])
+    folder = job.requests_of(item["key"])
     if name not in folder.entries():
         first = item["round"] == 0
         chosen = _first(job, item["key"], limits[item["recipe"]]) if first else _again(job, item)
@@ -223,7 +256,7 @@ def keep(jobs: Mapping[str, Job], item: Item, rows: list[dict[str, Any]]) -> Non
     if not rows:
         return
     job, name = jobs[item["recipe"]], min(row["id"] for row in rows).hex()
-    folder = job.of_part(job.responses, item["key"])
+    folder = job.responses_of(item["key"])
     table = pa.Table.from_pylist(rows, schema=RESPONSES)
     folder.commit(Entry(key=name, files=[write_part(folder, f"{name}.parquet", table)]))
 
@@ -243,8 +276,8 @@ def open_calls(jobs: Mapping[str, Job], item: Item) -> Iterator[Call]:
 
 
 def _open(job: Job, item: Item) -> pa.Table:
-    requests = read_part(job.of_part(job.requests, item["key"]), f"round-{item['round']}.parquet")
-    return unanswered(requests, _responses(job.of_part(job.responses, item["key"])))
+    requests = read_part(job.requests_of(item["key"]), f"round-{item['round']}.parquet")
+    return unanswered(requests, _responses(job.responses_of(item["key"])))
 
 
 def accept(job: Job, item: Item) -> Item:
@@ -253,18 +286,18 @@ def accept(job: Job, item: Item) -> Item:
     counts = Counter[str](records=0, documents=0, failed=0, skipped=0, bytes=0, with_parents=0)
     documents, letters = [], []
     licences = read_part(job.inputs[item["source"]], job.parts[key].name, ["licence"])
-    for request, response, judged in _judged(job, key):
+    for request, response, found in _judged(job, key):
         counts["records"] += 1
         counts["prompt_tokens"] += response["prompt_tokens"]
         counts["completion_tokens"] += response["completion_tokens"]
-        if judged.text is None:
+        if found.text is None:
             counts["failed"] += 1
-            counts[f"failed.{judged.reason}"] += 1
+            counts[f"failed.{found.reason}"] += 1
             counts["rejected_tokens"] += response["completion_tokens"]
-            letters.append(_letter(request, judged))
+            letters.append(_letter(request, found))
             continue
         licence = licences.column("licence")[request["row"]].as_py()
-        row = _document(job, item["source"], request, response, judged.text, licence)
+        row = _document(job, item["source"], request, response, found.text, licence)
         counts["documents"] += 1
         counts["with_parents"] += 1
         counts["bytes"] += len(row["text"].encode())
@@ -280,23 +313,33 @@ def accept(job: Job, item: Item) -> Item:
 
 
 def _judged(job: Job, key: str) -> Iterator[tuple[dict[str, Any], dict[str, Any], Judged]]:
-    """Each request of all rounds with its response and what came of it, in the order of rounds and requests."""
-    responses = {row["id"]: row for row in _responses(job.of_part(job.responses, key)).to_pylist()}
+    """Each request of all rounds with its response and what came of it, in the order of rounds and requests.
+
+    One question is answered once: what a later round gave counts as `redundant` where guards have changed since, and
+    now accept what an earlier round gave.
+    """
+    responses = {row["id"]: row for row in _responses(job.responses_of(key)).to_pylist()}
+    accepted = set()
     for requests in _rounds(job, key):
         seeds = _seeds(job, key, requests)
         for request, seed in zip(requests.to_pylist(), seeds, strict=True):
             response = responses[request["id"]]
-            yield request, response, _judge(job.recipe, seed, response)
+            found = judged(job.recipe, seed, response)
+            if found.text is not None:
+                question = _question(request)
+                if question in accepted:
+                    found = Judged.failed("redundant", "an earlier round was accepted")
+                accepted.add(question)
+            yield request, response, found
 
 
-def _judge(recipe: Recipe, seed: Seed, response: Mapping[str, Any]) -> Judged:
-    if response["error"] is not None:
-        return Judged.failed(*response["error"].partition(": ")[::2])
-    return judge(recipe, seed, response["text"], response["finish_reason"])
+def _question(request: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What is asked, whatever the round."""
+    return tuple(request[name] for name in ("document_id", "start", "stop", "sample", "target"))
 
 
 def _rounds(job: Job, key: str) -> list[pa.Table]:
-    folder = job.of_part(job.requests, key)
+    folder = job.requests_of(key)
     return [read_part(folder, name) for name in folder.parts()]
 
 
@@ -311,22 +354,21 @@ def _first(job: Job, key: str, limits: Mapping[str, int]) -> list[Request]:
     limit = pl.col("language").replace_strict(limits, default=0, return_dtype=pl.Int64)
     chosen = _fit(job, part).filter(pl.col("bin") < limit).sort("row")
     texts = read_part(job.inputs[part.source], part.name, ["text"]).column("text")
-    requests = []
-    for row, document in chosen.select("row", "id").iter_rows():
-        stop = span_end(texts[row].as_py(), job.recipe.characters[1])
-        if stop >= job.recipe.characters[0]:
-            requests.append(_request(job, document, row, 0, stop, 0))
-    return requests
+    return [
+        _request(job, document, row, 0, span_end(texts[row].as_py(), job.recipe.characters[1]), 0)
+        for row, document in chosen.select("row", "id").iter_rows()
+    ]
 
 
 def _again(job: Job, item: Item) -> list[Request]:
     """A later round: what the round before failed."""
-    round_ = item["round"]
-    failed = [
-        request
-        for request, _, judged in _judged(job, item["key"])
-        if request["round"] == round_ - 1 and judged.text is None
-    ]
+    round_, accepted, last = item["round"], set(), []
+    for request, _, found in _judged(job, item["key"]):
+        if found.text is not None:
+            accepted.add(_question(request))
+        if request["round"] == round_ - 1:
+            last.append(request)
+    failed = [request for request in last if _question(request) not in accepted]
     return [
         _request(job, r["document_id"], r["row"], r["start"], r["stop"], round_) for r in failed
     ]
@@ -371,6 +413,7 @@ def _fit(job: Job, part: Part) -> pl.DataFrame:
     """`row`, `id`, `language` and `bin` of the documents of a part that meet the condition."""
     where = f"synthesise.{job.entry.recipe}: where"
     condition = compile_expression(job.entry.where or job.recipe.seeds, job.columns, where)
+    condition &= pl.col("n_chars") >= job.recipe.characters[0]
     wanted = {*condition.meta.root_names(), "language"}
     table = read_columns(job.annotations[part.source], part, wanted)
     here = {"source": pl.lit(part.source), "kind": pl.lit(job.kinds[part.source])}
@@ -384,9 +427,9 @@ def _fit(job: Job, part: Part) -> pl.DataFrame:
     return frame.filter(condition.fill_null(value=False)).select("row", "id", "language", "bin")
 
 
-def _letter(request: Mapping[str, Any], judged: Judged) -> dict[str, str]:
+def _letter(request: Mapping[str, Any], found: Judged) -> dict[str, str]:
     where = f"{request['document_id'].hex()}#{request['sample']}, round {request['round']}"
-    return {"locator": where, "reason": judged.reason, "detail": judged.detail}
+    return {"locator": where, "reason": found.reason, "detail": found.detail}
 
 
 def _document(
@@ -413,7 +456,7 @@ def _document(
         "licence": licence,
         "parent_ids": [request["document_id"]],
         "provenance": f"{job.recipe.name}/{job.recipe.version}",
-        "metadata": metadata_json(known | dict(job.recipe.metadata)),
+        "metadata": metadata_json(known),
     }
 
 

@@ -96,3 +96,18 @@ def test_responses_that_are_not_there_are_named(tmp_path):
     model = Model(engine="replay", model="m", responses=str(tmp_path / "none"))
     with pytest.raises(EngineError, match=r"no responses can be read at .*none"):
         list(ask(model, calls(1)))
+
+
+def test_half_a_surrogate_in_an_answer_can_be_stored():
+    with Server(lambda prompt: "Q: \ud83d?\nA: a \udc00b.") as server:
+        (row,) = ask(openai(server.url), calls(1))
+    table = pa.Table.from_pylist([row], schema=RESPONSES)
+    assert table.column("text").to_pylist() == ["Q: \ufffd?\nA: a \ufffdb."]
+
+
+def test_vllm_that_is_not_installed_is_named(monkeypatch):
+    from workflows.engines import vllm
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EngineError, match="vllm is not installed here"):
+        next(vllm.answer_parts(Model(engine="vllm", model="m"), [{}], list, print))
