@@ -140,7 +140,7 @@ class Engine:
         if storage.exists(self.stop_marker):
             raise DrainedError(f"stopped before step {step}; run the same command again to go on")
         self._start()
-        with self.progress.step(step, total) as bar:
+        with self.progress.step(step, total, "requests") as bar:
             for counts in flow():
                 bar.advance(counts, counts["documents"])
                 if storage.exists(self.stop_marker):

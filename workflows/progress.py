@@ -27,6 +27,7 @@ class Bar:
 
     step: str
     total: int
+    unit: str = "parts"
     live: Live | None = None
     done: int = 0
     counts: dict[str, int] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class Bar:
     _said: float = 0.0
 
     def advance(self, counts: Mapping[str, int], parts: int = 1) -> None:
-        """One more part is done, or several."""
+        """One more is done, or several."""
         self.done += parts
         for name in ("documents", "tokens"):
             self.counts[name] = self.counts.get(name, 0) + counts.get(name, 0)
@@ -50,7 +51,7 @@ class Bar:
     def line(self) -> str:
         """`annotate      12/40 parts  8,120 documents  …`."""
         seconds = max(time.monotonic() - self.started, 1e-9)
-        words = [f"{self.step:<16}", f"{self.done:,}/{self.total:,} parts"]
+        words = [f"{self.step:<16}", f"{self.done:,}/{self.total:,} {self.unit}"]
         words += [f"{value:,} {name}" for name, value in self.counts.items() if value]
         words.append(f"{seconds:.0f} s")
         if 0 < self.done < self.total:
@@ -66,9 +67,9 @@ class Progress:
         self._console = Console(file=stream or sys.stderr)
 
     @contextmanager
-    def step(self, name: str, total: int) -> Iterator[Bar]:
+    def step(self, name: str, total: int, unit: str = "parts") -> Iterator[Bar]:
         """Show a step while it runs, and one line when it is done."""
-        bar = Bar(name, total)
+        bar = Bar(name, total, unit)
         if self._quiet:
             yield bar
             return

