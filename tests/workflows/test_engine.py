@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,14 @@ class NotThere(dict):
         return (__import__, ("no_such_module",))
 
 
+def busy(log, item):
+    for mark in ("+", "-"):
+        with Path(log).open("a") as file:
+            file.write(mark)
+        time.sleep(0.1)
+    return {}
+
+
 def raise_on(numbers, item):
     if item["number"] in numbers:
         raise ValueError(f"number {item['number']} is odd")
@@ -59,6 +69,15 @@ def test_every_item_runs_once_when_there_are_more_than_may_be_in_flight(engine, 
     count = LEAST_IN_FLIGHT + 50
     engine.map("touch", partial(touch, str(tmp_path)), items(count))
     assert len(list(tmp_path.iterdir())) == count
+
+
+@pytest.mark.parametrize(("at_once", "most"), [(1, 1), (None, 2)])
+def test_no_more_run_at_once_than_asked_for(engine, tmp_path, at_once, most):
+    log = tmp_path / "log"
+    engine.map("busy", partial(busy, str(log)), items(8), at_once=at_once)
+    running = list(accumulate(1 if mark == "+" else -1 for mark in log.read_text()))
+    assert max(running) == most
+    assert running[-1] == 0
 
 
 def test_an_item_whose_worker_dies_is_named_and_the_others_go_on(engine, tmp_path):

@@ -144,7 +144,7 @@ def test_faults_cost_rounds_and_change_no_accepted_text(made, tmp_path):
     lake, _, _ = made
     with Server(faults=(*TRANSPORT, *CONTENT), share=0.3) as server:
         options = {"timeout": 0.5, "retries": 2, "flush": 5}
-        run(
+        faulty = run(
             plan(tmp_path, served(server, **options)),
             str(tmp_path / "lake"),
             num_cpus=2,
@@ -162,6 +162,10 @@ def test_faults_cost_rounds_and_change_no_accepted_text(made, tmp_path):
     assert both["text"].to_list() == both["text_right"].to_list()
     letters = open_lake(str(tmp_path / "lake")).dead_letters("synth.qa").collect()
     assert {"truncated", "form"} <= set(letters["reason"])
+    assert audit(str(tmp_path / "lake"), deep=True).problems == []
+    counts = faulty.documents["synth.qa"].totals()["counts"]
+    assert counts["records"] == found.height + letters.height
+    assert counts["failed"] == letters.height > 0
 
 
 def test_a_server_that_dies_stops_the_run_and_what_it_answered_is_not_asked_again(made, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from corpus.calls import RESPONSES, Call
 from tests.servers import TRANSPORT, Server
 from workflows.engines import EngineError, Model, ask
+from workflows.engines.openai import DEAD
 
 
 def calls(count: int, **more) -> list[Call]:
@@ -52,6 +54,26 @@ def test_faults_are_retried_and_what_stays_is_a_row_with_its_reason():
     assert reasons <= {"none", "http_429", "http_500", "timeout", "connection", "bad_response"}
     assert all((row["text"] is None) == (row["error"] is not None) for row in rows)
     assert set(server.faulted) == {*TRANSPORT, "none"}
+
+
+def test_connections_that_are_lost_now_and_then_are_no_dead_endpoint():
+    with Server(faults=("cut",), share=0.3) as server:
+        rows = list(ask(openai(server.url, retries=0, in_flight=1), calls(80)))
+    assert sorted(row["id"] for row in rows) == [call.id for call in calls(80)]
+    lost = [row["error"] for row in rows if row["error"] is not None]
+    assert len(lost) == server.faulted["cut"] > 2 * DEAD
+    assert all(error.startswith("connection: ") for error in lost)
+
+
+def test_a_deadline_ends_a_call_whatever_its_tries_may_take():
+    model = {"timeout": 60.0, "deadline": 0.3, "retries": 9, "in_flight": 8}
+    started = time.monotonic()
+    with Server(faults=("stall",), share=0.5) as server:
+        rows = list(ask(openai(server.url, **model), calls(8)))
+    assert time.monotonic() - started < 20
+    stalled = [row for row in rows if row["error"] is not None]
+    assert 0 < len(stalled) < 8
+    assert all(row["error"].startswith("timeout: ") for row in stalled)
 
 
 def test_the_server_is_sent_the_schema_the_choices_and_the_images(monkeypatch):
