@@ -3,7 +3,7 @@
 A recipe is an entry in `synth.recipes.RECIPES` and a prompt file beside it, `synth/prompts/<name>.md`. What it does not
 say is the same for all: seeds are chosen by the plan, a failed round is asked again with the next temperature, an
 answer becomes a document when every verdict has passed, and each rejection is counted by the name of the first
-guard that failed.
+guard that failed. What one recipe made can be the seeds of another: problems first, then their solutions.
 """
 
 from __future__ import annotations
@@ -24,11 +24,20 @@ class Seed:
     text: str  # the span, not all of the document
     language: str  # `eng_Latn`; "" where it is not known
     name: str = ""  # of that language, in English
-    target: str = ""  # what the request asks for, where the recipe has targets
+    target: str = ""  # language to write in, where the recipe asks for another than the seed's
+    target_name: str = ""  # of that language, in English
 
 
 class Unparsable(Exception):  # noqa: N818
     """The answer has not the form that was asked for; the message says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which of the answers to one question is kept, and what is said of the others."""
+
+    kept: int | None  # its place among them
+    verdict: Verdict  # that turns down the others: all of them where none is kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,10 @@ class Recipe:
     temperatures: tuple[float, ...] = (0.7, 0.9, 1.0)  # one per round
     top_p: float = 0.95
     schema: Mapping[str, Any] | None = None  # JSON schema of the answer
+    language: Literal["seed", "target", "any"] = "seed"  # what the answer is written in
+    samples: int = 1  # independent answers to each question
+    choose: Callable[[Seed, Sequence[str]], Choice] | None = None  # among those that passed `verify`
+    compose: Callable[[Seed, str], str] = lambda seed, text: text  # the document, of parsed text
 
     @property
     def rounds(self) -> int:
