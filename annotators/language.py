@@ -52,6 +52,7 @@ Places = npt.NDArray[np.int32]
 # A label's script must be this share of the letters: Chinese among Latin names is still Chinese.
 SCRIPT_SHARE = 0.2
 
+SURE = 0.5  # benchmarks/bench_guards.py
 _BLANK = 0x20  # written for every byte below it, so that the whole sample is one line
 
 
@@ -119,6 +120,18 @@ class Step:
 
 def step(config: Config) -> Step:
     return Step(config)
+
+
+@cache
+def _identifier() -> Step:
+    return Step(Config())
+
+
+def identify(text: str) -> str | None:
+    """The label of one text, where the model gives it at least `SURE`; one at a time, for answers of models."""
+    documents = pa.table({"id": pa.array([bytes(16)], pa.binary(16)), "text": [text]})
+    (row,) = _identifier()(documents).to_pylist()
+    return row["language"] if (row["language_score"] or 0) >= SURE else None
 
 
 def samples(data: Bytes, offsets: Offsets, config: Config) -> tuple[Bytes, Offsets]:

@@ -65,6 +65,29 @@ class Verdict:
     detail: str = ""  # for people: the words, numbers or line that it is about
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What became of one answer: the document's text, or the verdict that rejected it."""
+
+    text: str | None
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def failed(cls, guard: str, detail: str) -> Judged:
+        """A rejection for one reason."""
+        return cls(text=None, verdicts=(Verdict(guard=guard, passed=False, detail=detail),))
+
+    @property
+    def reason(self) -> str:
+        """The first guard that failed; "" for an accepted answer."""
+        return next((verdict.guard for verdict in self.verdicts if not verdict.passed), "")
+
+    @property
+    def detail(self) -> str:
+        """What that guard found."""
+        return next((verdict.detail for verdict in self.verdicts if not verdict.passed), "")
+
+
 def verdict(guard: str, found: str | None) -> Verdict:
     """Passed where nothing was found. The detail is a text that can be stored."""
     detail = _SURROGATES.sub("\ufffd", (found or "")[:200])

@@ -6,12 +6,11 @@ recipe adds those that compare with the seed. A pure function: it can be run aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus import enclosures, guards, normalise, numerals, refusals
-from corpus.guards import ALONE, Verdict, prompt_leak, truncated
+from corpus.guards import ALONE, Judged, Verdict, prompt_leak, truncated
 from synth.prompt import instructions
 from synth.recipe import Recipe, Seed, Unparsable
 from synth.text import grounding, names, notation
@@ -23,30 +22,7 @@ VERSIONS = {  # of all that decides what is accepted, besides a recipe's own
 } | {__name__: VERSION}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What became of one answer: the document's text, or the verdict that rejected it."""
-
-    text: str | None
-    verdicts: tuple[Verdict, ...]
-
-    @classmethod
-    def failed(cls, guard: str, detail: str) -> Judged:
-        """A rejection for one reason."""
-        return cls(text=None, verdicts=(Verdict(guard=guard, passed=False, detail=detail),))
-
-    @property
-    def reason(self) -> str:
-        """The first guard that failed; "" for an accepted answer."""
-        return next((verdict.guard for verdict in self.verdicts if not verdict.passed), "")
-
-    @property
-    def detail(self) -> str:
-        """What that guard found."""
-        return next((verdict.detail for verdict in self.verdicts if not verdict.passed), "")
-
-
-def judged(recipe: Recipe, seed: Seed, response: Mapping[str, Any]) -> Judged:
+def judged(recipe: Recipe, seed: Seed, response: Mapping[str, Any], identify: Any = None) -> Judged:
     """What becomes of a row of `corpus.calls.RESPONSES`: an error of the engine is a rejection like any other."""
     if response["error"] is not None:
         return Judged.failed(*response["error"].partition(": ")[::2])
@@ -72,3 +48,8 @@ def judge(recipe: Recipe, seed: Seed, answer: str, finish_reason: str) -> Judged
     )
     passed = all(verdict.passed for verdict in verdicts)
     return Judged(text=text if passed else None, verdicts=verdicts)
+
+
+def chosen(recipe: Recipe, seed: Seed, judged: Sequence[Judged]) -> list[Judged]:
+    """What becomes of several answers to one question."""
+    return list(judged)

@@ -60,7 +60,9 @@ class Recipe:
     schema: Mapping[str, Any] | None = None  # JSON schema of the answer
     language: Literal["seed", "target", "any"] = "seed"  # what the answer is written in
     samples: int = 1  # independent answers to each question
-    choose: Callable[[Seed, Sequence[str]], Choice] | None = None  # among those that passed `verify`
+    choose: Callable[[Seed, Sequence[str]], Choice] | None = (
+        None  # among those that passed `verify`
+    )
     compose: Callable[[Seed, str], str] = lambda seed, text: text  # the document, of parsed text
 
     @property

@@ -9,15 +9,16 @@ from typing import Any
 
 from corpus.calls import Call
 from corpus.errors import PlanError
+from corpus.guards import Judged
 from corpus.languages import LANGUAGES
 from corpus.strict_yaml import unknown
-from synth.judging import Judged, judged
+from synth.judging import judged
 from synth.prompt import render
 from synth.recipe import Seed
 from synth.recipes import RECIPES
 from workflows import engines
 from workflows.engines import Model
-from workflows.steps.synthesise import span_end
+from workflows.steps.seeds import span_end
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,6 +88,7 @@ def init(folder: str, out: str) -> None:
 @lake_option
 @click.option("--scale", type=float, help="Multiply all budgets, instead of the plan's `scale`.")
 @click.option("--until", help="Stop after this step.")
+@click.option("--without-models", is_flag=True, help="Leave out all that the plan asks of models.")
 @click.option("--ray-address", help="Join a Ray cluster instead of starting a local one.")
 @click.option("--num-cpus", type=click.IntRange(min=1), help="Cores of the local Ray.")
 @json_option
@@ -98,6 +99,7 @@ def run(
     lake: str,
     scale: float | None,
     until: str | None,
+    without_models: bool,
     ray_address: str | None,
     num_cpus: int | None,
     as_json: bool,
@@ -109,7 +111,7 @@ def run(
     from workflows.run import run as run_plan
 
     layout = run_plan(
-        load_plan(plan, scale=scale),
+        load_plan(plan, scale=scale, models=not without_models),
         lake,
         until=until,
         address=ray_address,

@@ -7,7 +7,7 @@ selections and shards are global.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,13 @@ from corpus.lake import Folder
 from corpus.readers import READERS, InputFile, Reader
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
-from synth import judging
+from synth import judging, refinement
 from synth.prompt import digest
+from synth.recipe import Recipe
 from synth.recipes import RECIPES
+from synth.refinement import REFINE
 from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measures
-from workflows.plan import Plan, Source, Synthesis
+from workflows.plan import Plan, Refinement, Source, Synthesis
 
 VERSION = (
     2  # of the steps' own glue: raised when a step's output changes without a module's VERSION
@@ -44,12 +46,13 @@ class Sidecar:
 
 @dataclass(frozen=True)
 class Made:
-    """What stands between the seeds of a recipe and its documents."""
+    """What stands between the documents that a model is shown and those that it makes."""
 
     prompt: str  # name and digest
     candidates: Folder
     requests: Folder  # the root of a folder per part
     responses: Mapping[str, Folder]  # by source: the root of a folder per part
+    acceptance: Folder
 
 
 class Layout:
@@ -77,6 +80,9 @@ class Layout:
         self.sidecars = {name: self._sidecars(name) for name in self.documents}
         self.tokens = {name: self._tokens(name) for name in self.documents}
         self.made: dict[str, Made] = {}
+        self.superseded: dict[str, Folder] = {}
+        for refined in model.refine:
+            self._refinement(refined)
         for entry in model.synthesise:
             self._synthesis(entry)
         self.clusters, self.duplicates = self._duplicates()
@@ -91,14 +97,19 @@ class Layout:
     @property
     def priorities(self) -> dict[str, int]:
         """Of each source: whose document is kept among duplicates."""
-        made = {entry.source: entry.priority for entry in self.plan.model.synthesise}
-        return {s.name: s.priority for s in self.plan.model.sources} | made
+        model = self.plan.model
+        found = {s.name: s.priority for s in model.sources}
+        # above its source's: where both are in a cluster, the one that supersedes must be kept
+        found |= {entry.made: found[entry.source] + 1 for entry in model.refine}
+        return found | {entry.source: entry.priority for entry in model.synthesise}
 
     def columns(self, source: str) -> dict[str, Folder]:
         """Where each column lies that is measured of a source, or stands with its documents."""
         fields = all_fields(self.plan.model)
         found = {f.name: s.folder for s in self.sidecars[source] for f in fields[s.annotator]}
         found["n_tokens"] = self.tokens[source]
+        if source in self.superseded:
+            found["superseded_by"] = self.superseded[source]
         return found | dict.fromkeys(DOCUMENT_COLUMNS, self.documents[source])
 
     def stages(self) -> list[str]:
@@ -107,10 +118,15 @@ class Layout:
 
     def catalog(self) -> Iterator[tuple[str, str, str, Folder]]:
         """(step, table, source or stage, folder) of every output that users look at."""
+        steps = {e.made: "refine" for e in self.plan.model.refine}
+        steps |= {e.source: "synthesise" for e in self.plan.model.synthesise}
         for source, made in self.made.items():
-            yield "synthesise", "seeds", source, made.candidates
+            yield steps[source], "seeds", source, made.candidates
+            yield steps[source], "acceptance", source, made.acceptance
+        for source, folder in self.superseded.items():
+            yield "refine", "annotations/superseded", source, folder
         for source in self.documents:
-            step = "synthesise" if source in self.made else "read"
+            step = steps.get(source, "read")
             yield step, "documents", source, self.documents[source]
             yield step, "pages", source, self.pages[source]
             yield step, "dead_letters", source, self.dead_letters[source]
@@ -144,43 +160,67 @@ class Layout:
         return Folder(self.lake, "/".join([path, *below]))
 
     def _synthesis(self, entry: Synthesis) -> None:
-        """The folders of a recipe. Requests go by the seeds and how they are asked about, documents by what is accepted
-        too; responses by prompt, model and text alone, so that other seeds or guards ask nothing again.
-        """
+        """The folders of a recipe."""
         recipe = RECIPES[entry.recipe]
+        seeds = {"documents": entry.documents, "targets": entry.targets}
         where = entry.where or recipe.seeds
+        self._asking(recipe, entry.source, entry.sources, where, seeds)
+
+    def _refinement(self, entry: Refinement) -> None:
+        """The folders of a refined source, and of what it supersedes."""
+        seeds, where = {"documents": entry.documents}, entry.where or REFINE.seeds
+        self._asking(REFINE, entry.made, [entry.source], where, seeds)
+        path = self.documents[entry.made].path.split("@")[1]
+        self.superseded[entry.source] = Folder(
+            self.lake, f"annotations/superseded@{path}/{entry.source}"
+        )
+
+    def _asking(
+        self,
+        recipe: Recipe,
+        made: str,
+        sources: Sequence[str],
+        where: str,
+        seeds: Mapping[str, Any],
+    ) -> None:
+        """The folders of the source `made`. Requests go by the seeds and how they are asked about, documents by what is
+        accepted too; responses by prompt, model and text alone, so that other seeds or guards ask nothing again.
+        """
         question = {
             "prompt": f"{recipe.name}/{digest(recipe)}",
             "model": self.plan.model.models[recipe.role].model,
         }
         asked = question | {
             "recipe": [recipe.temperatures, recipe.top_p, recipe.max_tokens, recipe.characters],
+            "samples": recipe.samples,
             "schema": recipe.schema,
-            "seeds": [where, entry.documents, self.plan.model.seed],
-            "inputs": sorted({f.path for s in entry.sources for f in self._deciding(where, s)}),
+            "seeds": [where, seeds, self.plan.model.seed],
+            "inputs": sorted({f.path for s in sources for f in self._deciding(where, s)}),
         }
-        name = f"{recipe.name}@{fingerprint(asked)}"
-        answered = {s: question | {"documents": self.documents[s].path} for s in entry.sources}
-        self.made[entry.source] = Made(
+        name = f"{made}@{fingerprint(asked)}"
+        answered = {s: question | {"documents": self.documents[s].path} for s in sources}
+        responses = {
+            source: self._folder("responses", recipe.name, content, source)
+            for source, content in answered.items()
+        }
+        accepted = {
+            "requests": name,
+            "responses": sorted(f.path for f in responses.values()),
+            "version": [VERSION, recipe.version, refinement.VERSION, judging.VERSIONS],
+        }
+        self.documents[made] = self._folder("documents", made, accepted)
+        self.made[made] = Made(
             prompt=question["prompt"],
             candidates=Folder(self.lake, f"seeds/{name}"),
             requests=Folder(self.lake, f"requests/{name}"),
-            responses={
-                source: self._folder("responses", recipe.name, content, source)
-                for source, content in answered.items()
-            },
+            responses=responses,
+            acceptance=self._beside("acceptance", made),
         )
         self.content[f"seeds/{name}"] = asked
-        accepted = {
-            "requests": name,
-            "responses": sorted(f.path for f in self.made[entry.source].responses.values()),
-            "version": [VERSION, recipe.version, judging.VERSIONS],
-        }
-        self.documents[entry.source] = self._folder("documents", entry.source, accepted)
-        self.pages[entry.source] = self._beside("pages", entry.source)
-        self.dead_letters[entry.source] = self._beside("dead_letters", entry.source)
-        self.sidecars[entry.source] = self._sidecars(entry.source)
-        self.tokens[entry.source] = self._tokens(entry.source)
+        self.pages[made] = self._beside("pages", made)
+        self.dead_letters[made] = self._beside("dead_letters", made)
+        self.sidecars[made] = self._sidecars(made)
+        self.tokens[made] = self._tokens(made)
 
     def _deciding(self, where: str, source: str) -> list[Folder]:
         """What decides which documents of a source are seeds: their text, and the columns that are looked at."""
@@ -290,6 +330,7 @@ class Layout:
             "seed": model.seed,
             "kinds": self.plan.kinds,
             "inputs": self._inputs(tuple(measures(model))),
+            "superseded": sorted(folder.path for folder in self.superseded.values()),
             "duplicates": self.clusters.path,
             "splits": self.splits_root.path,
         }

@@ -24,7 +24,15 @@ from workflows.plan import PlanModel
 AUTOMATIC = ("content_hash", "minhash", "contamination")  # set by other sections of the plan
 DOCUMENT_COLUMNS = ("licence", "date")  # of the documents table, that rules may name
 TAKEN = frozenset(
-    {"source", "kind", "split", "n_tokens", *DOCUMENTS.names, *duplicates.SCHEMA.names}
+    {
+        "source",
+        "kind",
+        "split",
+        "n_tokens",
+        "superseded_by",
+        *DOCUMENTS.names,
+        *duplicates.SCHEMA.names,
+    }
 )
 Step = Callable[[pa.Table], pa.Table]
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from corpus import storage
 from corpus.errors import PlanError
@@ -29,6 +29,18 @@ RESERVED = frozenset({"id", "split", "n_tokens", "documents", "tokens", "row", "
 SYNTHETIC = "synthetic"  # the kind of what recipes make
 ANY = "*"  # languages that are not named
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+def _languages(documents: dict[str, int | None]) -> dict[str, int | None]:
+    for label in documents:
+        if label not in LANGUAGES and label != ANY:
+            raise ValueError(unknown("language", label, [ANY, *LANGUAGES]))
+    return documents
+
+
+Quotas = Annotated[  # documents by language label or `*`; null for all there are
+    dict[str, Annotated[int, Field(ge=0)] | None], Field(min_length=1), AfterValidator(_languages)
+]
 
 
 class Source(BaseModel):
@@ -71,7 +83,8 @@ class Synthesis(BaseModel):
 
     recipe: str
     sources: list[str] = Field(min_length=1)
-    documents: dict[str, Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    documents: Quotas
+    targets: list[str] = Field(default_factory=list)  # languages to write in, for recipes that ask
     where: str | None = None  # SQL over annotations; the recipe's own by default
     priority: int = Field(
         default=-1, ge=-1000, le=1000
@@ -89,13 +102,30 @@ class Synthesis(BaseModel):
             raise ValueError(unknown("recipe", recipe, RECIPES))
         return recipe
 
-    @field_validator("documents")
+    @field_validator("targets")
     @classmethod
-    def _known_languages(cls, documents: dict[str, int]) -> dict[str, int]:
-        for label in documents:
-            if label not in LANGUAGES and label != ANY:
-                raise ValueError(unknown("language", label, [ANY, *LANGUAGES]))
-        return documents
+    def _known_targets(cls, targets: list[str]) -> list[str]:
+        for label in targets:
+            if label not in LANGUAGES:
+                raise ValueError(unknown("language", label, LANGUAGES))
+        return targets
+
+
+class Refinement(BaseModel):
+    """Extracted text of one source repaired by a model. `documents` says how many are asked about, as for recipes; all
+    where it is left out.
+    """
+
+    model_config = STRICT
+
+    source: str
+    documents: Quotas = {ANY: None}
+    where: str | None = None  # SQL over annotations; every document by default
+
+    @property
+    def made(self) -> str:
+        """The source that the repaired documents make."""
+        return f"{self.source}.refined"
 
 
 class Deduplicate(BaseModel):
@@ -180,6 +210,7 @@ class PlanModel(BaseModel):
     annotate: dict[str, dict[str, Any]] = Field(default_factory=dict)  # see workflows.measures
     evaluations: list[Evaluation] = Field(default_factory=list)
     models: dict[Role, Model] = Field(default_factory=dict)  # by role
+    refine: list[Refinement] = Field(default_factory=list)
     synthesise: list[Synthesis] = Field(default_factory=list)
     deduplicate: Deduplicate = Deduplicate()
     split: Split = Split()
@@ -193,12 +224,13 @@ class PlanModel(BaseModel):
         for what, names in (
             ("source", [source.name for source in self.sources]),
             ("evaluation", [evaluation.name for evaluation in self.evaluations]),
+            ("refinement of", [entry.source for entry in self.refine]),
             ("recipe", [entry.recipe for entry in self.synthesise]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} is named twice; give each its own name")
-        self._check_synthesis()
+        self._check_made()
         taken = sorted(RESERVED & self.stages.keys())
         if taken:
             raise ValueError(f"a stage cannot be called {taken[0]!r}; give it another name")
@@ -206,18 +238,19 @@ class PlanModel(BaseModel):
             raise ValueError("split.validation + split.targets must stay below 1")
         return self
 
-    def _check_synthesis(self) -> None:
+    def _check_made(self) -> None:
+        """What models make goes by names of its own, from sources that are there before."""
         read = [source.name for source in self.sources]
-        for entry in self.synthesise:
-            if entry.source in read:
-                raise ValueError(
-                    f"a source is called {entry.source!r}, as what the recipe makes; rename it"
-                )
-            for source in entry.sources:
-                if source not in read:
-                    raise ValueError(
-                        f"synthesise {entry.recipe}: {unknown('source', source, read)}"
-                    )
+        there = list(read)
+        made = [(f"refine {e.source}", [e.source], e.made, read) for e in self.refine]
+        made += [(f"synthesise {e.recipe}", e.sources, e.source, there) for e in self.synthesise]
+        for where, sources, name, known in made:
+            if name in read:
+                raise ValueError(f"a source is called {name!r}, as what {where} makes; rename it")
+            for source in sources:
+                if source not in known:
+                    raise ValueError(f"{where}: {unknown('source', source, known)}")
+            there.append(name)
 
 
 class Plan:
@@ -231,16 +264,19 @@ class Plan:
     @property
     def kinds(self) -> dict[str, str]:
         """The kind of each source."""
-        made = {entry.source: SYNTHETIC for entry in self.model.synthesise}
-        return {source.name: source.kind for source in self.model.sources} | made
+        found = {source.name: source.kind for source in self.model.sources}
+        found |= {entry.made: found[entry.source] for entry in self.model.refine}
+        return found | {entry.source: SYNTHETIC for entry in self.model.synthesise}
 
     def budget(self, stage: str) -> float:
         """Tokens asked of a stage, scaled."""
         return self.model.stages[stage].budget * self.model.scale
 
 
-def load_plan(path: str, *, scale: float | None = None) -> Plan:
-    """Read and check a plan. PlanError names every mistake with its line."""
+def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> Plan:
+    """Read and check a plan; without `models` all that asks one is left out. PlanError names every mistake with its
+    line.
+    """
     text = _read(path, "plan")
     model = load(text, path, PlanModel)
     folder = os.path.dirname(storage.absolute(path))
@@ -248,6 +284,8 @@ def load_plan(path: str, *, scale: float | None = None) -> Plan:
         if not 0 < scale < math.inf:
             raise PlanError(f"--scale {scale:g} must be a number greater than 0")
         model = model.model_copy(update={"scale": scale})
+    if not models:
+        model = model.model_copy(update={"models": {}, "refine": [], "synthesise": []})
     model = model.model_copy(
         update={
             "sources": [

@@ -31,7 +31,7 @@ def recipes(lake: str) -> list[Line]:
     counts: dict[str, dict[str, int]] = {}
     if storage.exists(storage.join(storage.absolute(lake), CATALOG)):
         catalog = open_lake(lake).catalog
-        rows = catalog.filter("complete", pl.col("table") == "documents")
+        rows = catalog.filter("complete", pl.col("table") == "acceptance")
         counts = {row["name"]: json.loads(row["counts"]) for row in rows.iter_rows(named=True)}
     return [
         Line(
@@ -39,9 +39,9 @@ def recipes(lake: str) -> list[Line]:
             role=recipe.role,
             rounds=recipe.rounds,
             literature=recipe.literature,
-            requests=found.get("records"),
-            documents=found.get("documents"),
-            rejected=found.get("failed"),
+            requests=found.get("requests"),
+            documents=found.get("accepted"),
+            rejected=found.get("rejected"),
             tokens=found.get("completion_tokens"),
         )
         for recipe in RECIPES.values()

@@ -1,8 +1,8 @@
 """The main job: take the lake, work through the steps, say what is short.
 
-`read -> annotate -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only what no manifest
-entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second signal
-stops at once.
+`read -> annotate -> refine -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only what no
+manifest entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second
+signal stops at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from workflows.layout import Layout
 from workflows.plan import Plan
 from workflows.progress import Progress
 from workflows.status import LAST_RUN
-from workflows.steps import annotate, deduplicate, pack, read, select, split, synthesise
+from workflows.steps import annotate, deduplicate, pack, read, refine, select, split, synthesise
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
@@ -44,6 +44,7 @@ FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
     "annotate": annotate.run,
+    "refine": refine.run,
     "synthesise": synthesise.run,
     "deduplicate": deduplicate.run,
     "split": split.run,
@@ -65,6 +66,7 @@ def run(
     if until is not None and until not in STEPS:
         raise PlanError(f"--until: {unknown('step', until, STEPS)}")
     select.check_rules(plan)
+    refine.check(plan.model)
     synthesise.check(plan.model)
     if not lake or set(lake) & set("*?["):
         raise PlanError(

@@ -22,8 +22,10 @@ from workflows.audit import audit
 from workflows.engine import StepError
 from workflows.plan import load_plan
 from workflows.run import prepare, run, summary
+from workflows.steps.asking import accept
 from workflows.steps.context import Context
-from workflows.steps.synthesise import BINS, _job, accept, shortages, thresholds
+from workflows.steps.seeds import BINS, shortages, thresholds
+from workflows.steps.synthesise import _job
 from workflows.trace import trace
 
 PLAN = """\
@@ -197,7 +199,8 @@ def test_more_seeds_and_new_guards_ask_nothing_again(made, tmp_path, monkeypatch
     )
     monkeypatch.setitem(VERSIONS, "corpus.guards", 999)
     judged, _ = prepare(wider, here)
-    assert judged.made["synth.qa"] == more.made["synth.qa"]
+    assert judged.made["synth.qa"].requests == more.made["synth.qa"].requests
+    assert judged.made["synth.qa"].responses == more.made["synth.qa"].responses
     assert judged.documents["synth.qa"].path != more.documents["synth.qa"].path
 
 
@@ -221,8 +224,8 @@ def test_a_question_whose_first_answer_is_accepted_now_makes_one_document(made, 
     other, listings = prepare(again, here)
     context = Context(plan=again, layout=other, engine=None, listings=listings)
     job = _job(context, again.model.synthesise[0])
-    item = next(i for i in job.items("qa") if layout.documents["synth.qa"].entries()[i["key"]].rows)
-    requests, responses = job.requests_of(item["key"]), job.responses_of(item["key"])
+    item = next({"key": k} for k, e in layout.documents["synth.qa"].entries().items() if e.rows)
+    requests, responses = job.exchange.requests_of(item["key"]), job.exchange.responses[item["key"]]
     first = read_part(requests, "round-0.parquet")
     known = pl.concat(pl.read_parquet(responses.file_uri(name)) for name in responses.parts())
     rows = [request | {"id": request["id"][::-1], "round": 1} for request in first.to_pylist()]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from annotators import duplicates
 from corpus import storage
+from corpus.document import ID
 from corpus.errors import PlanError
 from corpus.lake import Entry, Folder, read_part, same_ids, write_part
 from corpus.strict_yaml import unknown
@@ -106,6 +107,7 @@ def rule_columns(measured: Mapping[str, list[pa.Field]]) -> pl.DataFrame:
     """An empty frame with the columns that a rule may name: those measured, by key, and those always there."""
     always = [pa.field(name, pa.string()) for name in ("source", "kind", *DOCUMENT_COLUMNS)]
     always += [pa.field("n_tokens", pa.int32()), *list(duplicates.SCHEMA)[1:]]
+    always += [pa.field("superseded_by", ID)]
     thresholds = [n for n in threshold_table().columns if n.startswith(THRESHOLD)]
     always += [pa.field(name, pa.float64()) for name in thresholds]
     fields = [*always, *(field for of_key in measured.values() for field in of_key)]
@@ -148,15 +150,21 @@ def frame_of(job: Job, part: Part, rules: Mapping[str, Rules]) -> pl.DataFrame:
     same_ids(tokens, splits, f"{job.splits[part.source].path}/{part.name}")
     columns["split"] = splits.column("split")
     of = job.annotations[part.source]
-    wanted = (columns_of(rules) | {"language"}) & of.keys()
-    if wanted:
+    wanted = columns_of(rules) | {"language"}
+    if wanted & of.keys():
         measured = read_columns(of, part, wanted)
         same_ids(tokens, measured, f"annotations of {part.source}/{part.name}")
-        columns |= {name: measured.column(name) for name in wanted}
-    frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
+        columns |= {name: measured.column(name) for name in wanted & of.keys()}
+    frame = with_nulls(pl.DataFrame(pl.from_arrow(pa.table(columns))), wanted, job.columns)
     return with_thresholds(
         frame.with_columns(source=pl.lit(part.source), kind=pl.lit(job.kinds[part.source]))
     )
+
+
+def with_nulls(frame: pl.DataFrame, names: Iterable[str], columns: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a null column for each of the names that its source does not measure."""
+    missing = sorted({*names} & {"superseded_by"} - {*frame.columns})
+    return frame.with_columns(pl.lit(None, columns.schema[name]).alias(name) for name in missing)
 
 
 def read_allocation(root: Folder) -> dict[str, Any] | None:
