@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 from corpus.guards import Verdict
 from synth.recipe import Recipe, Seed
-from synth.text.alignment import align
+from synth.text.alignment import tokens
 from synth.text.grounding import REFINED
 
 VERSION = 1  # of cutting and merging
@@ -64,10 +65,10 @@ def merged(text: str, repaired: Mapping[tuple[int, int], str]) -> str:
 
 
 def changed_words(source: str, answer: str) -> tuple[int, int]:
-    """Words of a piece that its answer repaired, added or lost, and all of its words."""
-    found = align(source, answer)
-    changed = sum(max(len(c.lost), len(c.added)) for c in found.changes) + len(found.repairs)
-    return changed, len(found.source.keys)
+    """Words of a piece that do not stand in its answer as they were written, and all of its words."""
+    ours, theirs = tokens(source).raw, tokens(answer).raw
+    kept = SequenceMatcher(a=ours, b=theirs, autojunk=False).get_matching_blocks()
+    return len(ours) - sum(block.size for block in kept), len(ours)
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int, bool]]:

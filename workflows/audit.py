@@ -4,6 +4,7 @@
 |---|---|
 | read | records = documents + failed + skipped; rows of documents, dead_letters and pages as counted |
 | annotate, tokens, duplicates, splits, selections | same parts, and as many rows, as documents |
+| ask | requests = accepted + rejected by each reason, in all and over the rounds; as many rows |
 | deduplicate | documents with rank > 0 = members of clusters - clusters |
 | split | documents = train + validation + targets + held_out |
 | select | documents = selected + rejected by each reason |
@@ -14,6 +15,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -80,6 +82,8 @@ def audit(lake: str, *, deep: bool = False) -> Audit:
             continue
         if table == "documents":
             _check_read(output, outputs["dead_letters", source], outputs["pages", source], result)
+        elif table == "acceptance":
+            _check_acceptance(output, result)
         elif table.startswith(ALIGNED):
             _check_aligned(output, outputs["documents", source], result)
         if table == "splits":
@@ -153,6 +157,20 @@ def _check_read(documents: Output, letters: Output, pages: Output, result: Audit
         result.equal(f"{where}: rows of dead_letters = failed", rows, count["failed"])
         rows = pages.entries[key].rows if key in pages.entries else -1
         result.equal(f"{where}: rows of pages = pages", rows, count.get("pages", 0))
+
+
+def _check_acceptance(output: Output, result: Audit) -> None:
+    for key, entry in output.entries.items():
+        where, count = f"{output.where}, part {key}", entry.counts
+        reasons = sum(n for name, n in count.items() if name.startswith("rejected."))
+        result.equal(
+            f"{where}: requests = accepted + rejected by each reason",
+            count["requests"],
+            count["accepted"] + reasons,
+        )
+        rounds = sum(n for name, n in count.items() if re.fullmatch(r"round\.\d+\.requests", name))
+        result.equal(f"{where}: requests = sum over rounds", count["requests"], rounds)
+        result.equal(f"{where}: rows = requests", entry.rows, count["requests"])
 
 
 def _check_aligned(output: Output, documents: Output, result: Audit) -> None:

@@ -200,7 +200,7 @@ def check(model: PlanModel) -> None:
             raise PlanError(
                 f"{place}: it asks a model of the role {REFINE.role}; name one: `models: {{{REFINE.role}: …}}`"
             )
-        check_seeds(model, entry.where or REFINE.seeds, place)
+        check_seeds(columns_before(model, refined=False), entry.where or REFINE.seeds, place)
 
 
 def _job(context: Context, entry: Refinement) -> Job:
@@ -219,7 +219,7 @@ def _job(context: Context, entry: Refinement) -> Job:
             documents={entry.source: layout.documents[entry.source]},
             kinds=context.plan.kinds,
             annotations={entry.source: layout.columns(entry.source)},
-            columns=columns_before(model),
+            columns=columns_before(model, refined=False),
             candidates=made.candidates,
             seed=model.seed,
         ),

@@ -78,9 +78,8 @@ class Seeds:
         return [label or "" for label in table.column("language").to_pylist()]
 
 
-def check(model: PlanModel, where: str, place: str) -> None:
-    """PlanError where seeds cannot be chosen by what the plan measures."""
-    columns = columns_before(model)
+def check(columns: pl.DataFrame, where: str, place: str) -> None:
+    """PlanError where seeds cannot be chosen by these columns."""
     for column, annotator in NEEDED.items():
         if column not in columns.columns:
             raise PlanError(
@@ -89,9 +88,9 @@ def check(model: PlanModel, where: str, place: str) -> None:
     compile_expression(where, columns, f"{place}: where")
 
 
-def columns_before(model: PlanModel) -> pl.DataFrame:
-    """An empty frame with what is known of a document before it is deduplicated and split."""
-    later = {"split", *duplicates.SCHEMA.names}
+def columns_before(model: PlanModel, *, refined: bool = True) -> pl.DataFrame:
+    """An empty frame with what is known of a document before it is deduplicated and split, or not even refined."""
+    later = {"split", *duplicates.SCHEMA.names, *([] if refined else ["superseded_by"])}
     found = rule_columns(all_fields(model))
     return found.select(name for name in found.columns if name not in later)
 

@@ -228,7 +228,7 @@ def check(model: PlanModel) -> None:
             raise PlanError(f"{place}: it needs `targets`, the languages to write in")
         if recipe.language != "target" and entry.targets:
             raise PlanError(f"{place}: it writes in the language of its seed; leave out `targets`")
-        check_seeds(model, entry.where or recipe.seeds, place)
+        check_seeds(columns_before(model), entry.where or recipe.seeds, place)
 
 
 def _letter(asked: Asked) -> dict[str, str]:
