@@ -142,7 +142,7 @@ class Engine:
         self._start()
         with self.progress.step(step, total, "requests") as bar:
             for counts in flow():
-                bar.advance(counts, counts["documents"])
+                bar.advance({"tokens": counts["tokens"]}, counts["documents"])
                 if storage.exists(self.stop_marker):
                     raise DrainedError(
                         f"stopped in step {step}; run the same command again to go on"

@@ -37,7 +37,7 @@ class Bar:
     def advance(self, counts: Mapping[str, int], parts: int = 1) -> None:
         """One more is done, or several."""
         self.done += parts
-        for name in ("documents", "tokens"):
+        for name in ("documents", "requests", "tokens"):
             self.counts[name] = self.counts.get(name, 0) + counts.get(name, 0)
         now = time.monotonic()
         if self.live is not None:

@@ -19,6 +19,7 @@ TABLES = (
     "dead_letters",
     "seeds",
     "requests",
+    "acceptance",
     "annotations",
     "indexes",
     "tokens",
@@ -83,7 +84,7 @@ def _lines(lake: str) -> Iterator[Line]:
             state=state,
             units=units,
             rows=rows,
-            tokens=counts.get("tokens"),
+            tokens=counts.get("tokens", counts.get("completion_tokens")),
             path=row["path"],
         )
 

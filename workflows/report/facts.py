@@ -33,9 +33,10 @@ class Amount:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One source, from its raw files to its documents."""
+    """One source, from its raw files, or the documents that a model was shown, to its documents."""
 
     name: str
+    made: bool  # by a model, from other sources
     kind: str | None
     reader: str | None
     path: str  # its documents in the lake
@@ -232,6 +233,50 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Round:
+    """What was asked once more with another temperature."""
+
+    number: int
+    requests: int
+    accepted: int
+    tokens: int  # that the model wrote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer of a model, what it was made from, and what became of it."""
+
+    document_id: str
+    round: int
+    shown: str  # the beginning of the text that the model was shown; "" for a page
+    text: str  # the beginning of the answer
+    cut: bool  # whether it goes on
+    reason: str  # why it was turned down; "" for an accepted one
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a model was asked for one source that it made."""
+
+    name: str
+    models: tuple[str, ...]
+    requests: int
+    accepted: int
+    rejected: Counts  # by reason
+    prompt_tokens: int
+    tokens: int  # that the model wrote
+    rejected_tokens: int
+    seconds: float  # of all calls, one after the other
+    rounds: tuple[Round, ...]
+    documents: int | None  # that it made
+    pieces: tuple[int, int] | None  # of refinement: repaired, all
+    words: tuple[int, int] | None  # of refinement: changed, all of the accepted pieces
+    accepted_answers: tuple[Answer, ...]
+    rejected_answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Everything on the page."""
 
@@ -249,4 +294,5 @@ class Report:
     contamination: tuple[Contamination, ...] | None
     stages: tuple[Stage, ...]
     samples: Mapping[str, tuple[Sample, ...]]
+    tasks: tuple[Task, ...] = field(default=())
     dead_letters: tuple[DeadLetter, ...] = field(default=())

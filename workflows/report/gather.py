@@ -18,6 +18,7 @@ from corpus import open_lake, storage
 from corpus.lake import MANIFEST, Folder, read_part
 from mixers.mixture import NO_LANGUAGE, OTHER
 from mixers.splits import TRAIN, VALIDATION
+from workflows.report.answers import task
 from workflows.report.facts import (
     Amount,
     Band,
@@ -68,7 +69,14 @@ def gather(lake: str) -> Report:
         contamination=_contamination(sums) if at.of_table("annotations/contamination") else None,
         stages=tuple(_stage(at, name, sums) for name in at.stages),
         samples=samples(sums.candidates, documents),
-        dead_letters=dead_letters(at.of_table("dead_letters"), documents),
+        tasks=tuple(
+            task(name, folder, at.counts(folder), at.counts(documents[name]), at.root)
+            for name, folder in at.of_table("acceptance").items()
+            if name in documents
+        ),
+        dead_letters=dead_letters(
+            {n: f for n, f in at.of_table("dead_letters").items() if n not in at.made}, documents
+        ),
     )
 
 
@@ -106,6 +114,11 @@ class _Lake:
         """The complete folders of a table, by source or split."""
         found = (o for o in self.outputs if o.table == table and o.complete)
         return {o.name: Folder(self.root, o.path) for o in found}
+
+    @property
+    def made(self) -> set[str]:
+        """The sources that models made from others."""
+        return {o.name for o in self.outputs if o.table == "seeds"}
 
     def counts(self, folder: Folder) -> dict[str, int]:
         """The counts of a complete folder."""
@@ -176,6 +189,7 @@ def _source(at: _Lake, name: str, sums: Sums) -> Source:
     redundant = _by(sums.table("redundant"), "source")
     return Source(
         name=name,
+        made=name in at.made,
         kind=at.selection.get("kinds", {}).get(name),
         reader=_reader(at, documents),
         path=documents.path,

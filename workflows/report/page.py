@@ -160,7 +160,9 @@ def _source_notes(source: Source) -> Iterable[str]:
     if source.redundant and source.redundant.documents > MUCH_LOST * source.documents:
         lost = figures.percent(source.redundant.documents / source.documents)
         yield f"Source {source.name}: {lost} of its documents are duplicates of others."
-    if source.records and not source.documents:
+    if source.made and source.records and not source.documents:
+        yield f"Source {source.name}: no answer of the model became a document."
+    elif source.records and not source.documents:
         yield f"Source {source.name}: none of its {source.records:,} records became a document."
     if source.pages.get("untrusted"):
         yield (
@@ -170,9 +172,9 @@ def _source_notes(source: Source) -> Iterable[str]:
 
 
 def drops(sources: Iterable[Source], what: str) -> list[Drop]:
-    """Failed or skipped records by reason, most first, with the sources they came from."""
+    """Failed or skipped records that were read, by reason, most first, with the sources they came from."""
     found: dict[str, Counter[str]] = {}
-    for source in sources:
+    for source in (one for one in sources if not one.made):
         counts: Counts = getattr(source, what)
         for reason, count in counts.items():
             found.setdefault(reason, Counter())[source.name] += count

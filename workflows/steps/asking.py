@@ -11,7 +11,7 @@ and responses, and can be made anew. `ACCEPTANCE` has a row for each request, in
 
 | column | type | meaning |
 |---|---|---|
-| `id`, `document_id`, `start`, `stop`, `sample`, `round`, `target` | as in `corpus.calls.REQUESTS` | |
+| `id`, `document_id`, `row`, `start`, `stop`, `sample`, `round`, `target` | as in `corpus.calls.REQUESTS` | |
 | `accepted` | bool | whether its answer is used |
 | `reason` | string | the error of the engine or the first guard that turned it down; "" where accepted |
 | `detail` | string | what that guard found |
@@ -43,7 +43,7 @@ from workflows.layout import Made
 from workflows.steps.context import Context, Part
 
 ANSWERED = ("prompt_tokens", "completion_tokens", "model", "seconds")  # of a response
-ASKED = ("id", "document_id", "start", "stop", "sample", "round", "target")  # of a request
+ASKED = ("id", "document_id", "row", "start", "stop", "sample", "round", "target")  # of a request
 ACCEPTANCE = pa.schema(
     [
         *(REQUESTS.field(name) for name in ASKED),
@@ -66,10 +66,18 @@ class Exchange:
     requests: Folder  # the root of a folder per part
     responses: Mapping[str, Folder]  # by key of a part
     acceptance: Folder
+    about: Mapping[str, str]  # by key: path of the documents that rows of requests are of; may lack
 
     @classmethod
-    def of(cls, made: Made, recipe: Recipe, model: Model, parts: Mapping[str, Part]) -> Exchange:
-        """About these parts, by a recipe."""
+    def of(
+        cls,
+        made: Made,
+        recipe: Recipe,
+        model: Model,
+        parts: Mapping[str, Part],
+        documents: Mapping[str, Folder],
+    ) -> Exchange:
+        """About these parts of documents, by a recipe."""
         return cls(
             role=recipe.role,
             model=model,
@@ -82,6 +90,7 @@ class Exchange:
                 for root in [made.responses[part.source]]
             },
             acceptance=made.acceptance,
+            about={key: f"{documents[p.source].path}/{p.name}" for key, p in parts.items()},
         )
 
     @property
@@ -203,11 +212,11 @@ def ask(jobs: Mapping[str, Job], item: Item) -> Item:
     """Get the responses that are missing of one part and round."""
     model = jobs[item["job"]].exchange.model
     waiting: list[dict[str, Any]] = []
-    counts = Counter[str](documents=0, tokens=0)
+    counts = Counter[str](requests=0, tokens=0)
     try:
         for row in engines.ask(model, open_calls(jobs, item)):
             waiting.append(row)
-            counts.update(documents=1, tokens=row["completion_tokens"])
+            counts.update(requests=1, tokens=row["completion_tokens"])
             if len(waiting) >= model.flush:
                 keep(jobs, item, waiting)
                 waiting = []
@@ -250,8 +259,10 @@ def accept(job: Job, item: Item) -> Item:
     table = pa.Table.from_pylist(rows, schema=ACCEPTANCE)
     files: list[File] = [write_part(folder, f"{item['key']}.parquet", table)]
     counts = spending(rows)
-    folder.commit(Entry(key=item["key"], files=files, counts=counts))
-    return {"counts": {"documents": counts["requests"], "tokens": counts["completion_tokens"]}}
+    exchange, key = job.exchange, item["key"]
+    notes = {"responses": exchange.responses[key].path, "about": exchange.about.get(key)}
+    folder.commit(Entry(key=key, files=files, counts=counts, notes=notes))
+    return {"counts": {"requests": counts["requests"], "tokens": counts["completion_tokens"]}}
 
 
 def spending(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

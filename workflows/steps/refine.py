@@ -207,16 +207,17 @@ def _job(context: Context, entry: Refinement) -> Job:
     layout, model = context.layout, context.plan.model
     made = layout.made[entry.made]
     parts = {part.key.removeprefix("part-"): part for part in parts_of(layout, [entry.source])}
+    documents = {entry.source: layout.documents[entry.source]}
     return Job(
         entry=entry,
-        exchange=Exchange.of(made, REFINE, model.models[REFINE.role], parts),
+        exchange=Exchange.of(made, REFINE, model.models[REFINE.role], parts, documents),
         seeds=Seeds(
             name=f"refine {entry.source}",
             where=entry.where or REFINE.seeds,
             least=REFINE.characters[0],
             quotas=entry.documents,
             parts=parts,
-            documents={entry.source: layout.documents[entry.source]},
+            documents=documents,
             kinds=context.plan.kinds,
             annotations={entry.source: layout.columns(entry.source)},
             columns=columns_before(model, refined=False),

@@ -244,16 +244,17 @@ def _job(context: Context, entry: Synthesis) -> Job:
         f"{part.source}-{part.key.removeprefix('part-')}": part
         for part in parts_of(layout, entry.sources)
     }
+    documents = {source: layout.documents[source] for source in entry.sources}
     return Job(
         entry=entry,
-        exchange=Exchange.of(made, recipe, model.models[recipe.role], parts),
+        exchange=Exchange.of(made, recipe, model.models[recipe.role], parts, documents),
         seeds=Seeds(
             name=f"recipe {recipe.name}",
             where=entry.where or recipe.seeds,
             least=recipe.characters[0],
             quotas=entry.documents,
             parts=parts,
-            documents={source: layout.documents[source] for source in entry.sources},
+            documents=documents,
             kinds=context.plan.kinds,
             annotations={source: layout.columns(source) for source in entry.sources},
             columns=columns_before(model),
