@@ -159,14 +159,15 @@ def _yaml(content: dict[str, Any]) -> str:
     return stream.getvalue()
 
 
+_RULES = "rules:\n  one_of_cluster: cluster_rank = 0\n  not_superseded: superseded_by is null\n"
 MIXTURES = {
-    "general.yaml": "name: general\nrules:\n  one_of_cluster: cluster_rank = 0\n  enough_words: n_tokens >= 20\n",
+    "general.yaml": f"name: general\n{_RULES}  enough_words: n_tokens >= 20\n",
     "reasoning.yaml": (
-        "name: reasoning\nrules:\n  one_of_cluster: cluster_rank = 0\n  enough_words: n_tokens >= 20\n"
+        f"name: reasoning\n{_RULES}  enough_words: n_tokens >= 20\n"
         "weights:\n  - {kind: code, weight: 2.0}\n"
     ),
     "long_context.yaml": (
-        "name: long_context\nrules:\n  one_of_cluster: cluster_rank = 0\n"
+        f"name: long_context\n{_RULES}"
         "lengths:\n  - {at_least: 16384, share: 0.75}\n  - {at_least: 4096, below: 16384, share: 0.25}\n"
     ),
 }

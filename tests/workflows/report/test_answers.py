@@ -57,4 +57,3 @@ def test_what_a_model_made_is_not_counted_as_read(report):
     assert re.search(r"1\s+of them made by models", page)
     assert "2 of 4 accepted" in page
     assert "repeated_lines 6" in page
-
