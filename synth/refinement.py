@@ -23,6 +23,7 @@ from synth.text.grounding import REFINED
 
 VERSION = 1  # of cutting and merging
 MOST = 2000  # characters of a piece
+SPARE_TOKENS = 64
 LEAST_LETTERS = 40  # of a piece that is worth a question
 
 _FENCE = re.compile(
@@ -62,6 +63,11 @@ def merged(text: str, repaired: Mapping[tuple[int, int], str]) -> str:
         for pair in zip(kept, [*(repaired[s] for s in spans), ""], strict=True)
         for part in pair
     )
+
+
+def most_tokens(piece: str) -> int:
+    """What an answer about this piece may have: no tokenizer needs more than a token for two bytes of running text."""
+    return min(REFINE.max_tokens, SPARE_TOKENS + len(piece.encode()) // 2)
 
 
 def changed_words(source: str, answer: str) -> tuple[int, int]:

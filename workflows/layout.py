@@ -162,13 +162,14 @@ class Layout:
     def _synthesis(self, entry: Synthesis) -> None:
         """The folders of a recipe."""
         recipe = RECIPES[entry.recipe]
-        seeds = {"documents": entry.documents, "targets": entry.targets}
+        seeds = {"documents": entry.documents, "targets": entry.targets, "rounds": entry.rounds}
         where = entry.where or recipe.seeds
         self._asking(recipe, entry.source, entry.sources, where, seeds)
 
     def _refinement(self, entry: Refinement) -> None:
         """The folders of a refined source, and of what it supersedes."""
-        seeds, where = {"documents": entry.documents}, entry.where or REFINE.seeds
+        seeds = {"documents": entry.documents, "rounds": entry.rounds}
+        where = entry.where or REFINE.seeds
         self._asking(REFINE, entry.made, [entry.source], where, seeds)
         path = self.documents[entry.made].path.split("@")[1]
         self.superseded[entry.source] = Folder(

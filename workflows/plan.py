@@ -86,6 +86,7 @@ class Synthesis(BaseModel):
     documents: Quotas
     targets: list[str] = Field(default_factory=list)  # languages to write in, for recipes that ask
     where: str | None = None  # SQL over annotations; the recipe's own by default
+    rounds: Annotated[int, Field(ge=1)] | None = None  # at most; the recipe's own by default
     priority: int = Field(
         default=-1, ge=-1000, le=1000
     )  # a synthetic copy gives way to the real one
@@ -121,6 +122,7 @@ class Refinement(BaseModel):
     source: str
     documents: Quotas = {ANY: None}
     where: str | None = None  # SQL over annotations; every document by default
+    rounds: Annotated[int, Field(ge=1)] | None = None  # at most; REFINE's own by default
 
     @property
     def made(self) -> str:
@@ -292,6 +294,10 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
                 source.model_copy(update={"path": _resolve(folder, source.path)})
                 for source in model.sources
             ],
+            "models": {
+                role: one.model_copy(update={"path": one.path and _resolve(folder, one.path)})
+                for role, one in model.models.items()
+            },
             "tokenizer": model.tokenizer.model_copy(
                 update={"ranks": model.tokenizer.ranks and _resolve(folder, model.tokenizer.ranks)}
             ),
@@ -325,6 +331,11 @@ def _check_settings(model: PlanModel, path: str) -> None:
             )
     if model.tokenizer.ranks and not os.path.isfile(model.tokenizer.ranks):
         raise PlanError(f"{path}: tokenizer.ranks: there is no file {model.tokenizer.ranks}")
+    for role, one in model.models.items():
+        if one.path and not storage.exists(one.path):
+            raise PlanError(
+                f"{path}: models.{role}: there is nothing at {one.path}; correct `path`"
+            )
     for evaluation in model.evaluations:
         if not storage.exists(evaluation.path):
             raise PlanError(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from synth.judging import judge
 from synth.recipe import Seed
-from synth.refinement import LEAST_LETTERS, MOST, REFINE, changed_words, merged, pieces
+from synth.refinement import LEAST_LETTERS, MOST, REFINE, changed_words, merged, most_tokens, pieces
 
 FIRST = "The ferry leaves from the old pier at seven in the morning and at six in the even-\ning."
 SECOND = "Tickets are sold on board; bicycles travel free of charge outside of the summer holidays."
@@ -55,6 +55,12 @@ def test_answers_come_back_into_their_places():
     assert merged(text, repaired) == f"FIRST\n\n{TABLE}\n\nSECOND\n"
     assert merged(text, {spans[1]: "SECOND"}) == text.replace(text[slice(*spans[1])], "SECOND")
     assert merged(text, {}) == text
+
+
+def test_an_answer_has_room_for_its_piece_and_not_much_more():
+    assert most_tokens("x" * 100) == 64 + 50
+    assert most_tokens("ก" * 100) == 64 + 150
+    assert most_tokens("x" * 90_000) == REFINE.max_tokens
 
 
 def test_changed_words_are_counted():

@@ -76,13 +76,14 @@ class Exchange:
         model: Model,
         parts: Mapping[str, Part],
         documents: Mapping[str, Folder],
+        rounds: int | None = None,
     ) -> Exchange:
-        """About these parts of documents, by a recipe."""
+        """About these parts of documents, by a recipe, in as many rounds as it has or fewer."""
         return cls(
             role=recipe.role,
             model=model,
             prompt=made.prompt,
-            rounds=recipe.rounds,
+            rounds=min(recipe.rounds, rounds or recipe.rounds),
             requests=made.requests,
             responses={
                 key: Folder(root.root, f"{root.path}/{part.key}")

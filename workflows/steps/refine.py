@@ -30,7 +30,7 @@ from corpus.randomness import hash64
 from synth.judging import judged
 from synth.prompt import render
 from synth.recipe import Seed
-from synth.refinement import REFINE, changed_words, merged, pieces
+from synth.refinement import REFINE, changed_words, merged, most_tokens, pieces
 from workflows.plan import PlanModel, Refinement
 from workflows.steps import annotate, asking
 from workflows.steps.asking import Asked, Exchange
@@ -63,7 +63,7 @@ class Job:
         """A request for each piece of the chosen documents."""
         texts = self.seeds.texts(key)
         return [
-            self._request(document, row, start, stop, 0)
+            self._request(document, row, start, stop, 0, most_tokens(texts[row][start:stop]))
             for row, document, _ in self.seeds.chosen(key).iter_rows()
             for start, stop in pieces(texts[row])
         ]
@@ -72,7 +72,8 @@ class Job:
         """The same piece with the next temperature."""
         names = ("document_id", "row", "start", "stop")
         document, row, start, stop = (asked.request[name] for name in names)
-        return self._request(document, row, start, stop, round_)
+        most = json.loads(asked.request["parameters"])["max_tokens"]
+        return self._request(document, row, start, stop, round_, most)
 
     def calls(self, key: str, requests: pa.Table) -> Iterator[Call]:
         """The prompts."""
@@ -166,7 +167,9 @@ class Job:
         )
         return [shown(texts[row][start:stop], labels[row]) for row, start, stop in spans]
 
-    def _request(self, document: bytes, row: int, start: int, stop: int, round_: int) -> Request:
+    def _request(
+        self, document: bytes, row: int, start: int, stop: int, round_: int, most: int
+    ) -> Request:
         drawn = [self.exchange.prompt, document.hex(), str(start), str(round_)]
         seed = hash64(str(self.seeds.seed), *drawn) % (1 << 31)
         return Request(
@@ -175,7 +178,7 @@ class Job:
             start=start,
             stop=stop,
             round=round_,
-            parameters=REFINE.parameters(round_, seed),
+            parameters=REFINE.parameters(round_, seed) | {"max_tokens": most},
         )
 
 
@@ -210,7 +213,9 @@ def _job(context: Context, entry: Refinement) -> Job:
     documents = {entry.source: layout.documents[entry.source]}
     return Job(
         entry=entry,
-        exchange=Exchange.of(made, REFINE, model.models[REFINE.role], parts, documents),
+        exchange=Exchange.of(
+            made, REFINE, model.models[REFINE.role], parts, documents, entry.rounds
+        ),
         seeds=Seeds(
             name=f"refine {entry.source}",
             where=entry.where or REFINE.seeds,

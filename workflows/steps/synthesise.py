@@ -247,7 +247,9 @@ def _job(context: Context, entry: Synthesis) -> Job:
     documents = {source: layout.documents[source] for source in entry.sources}
     return Job(
         entry=entry,
-        exchange=Exchange.of(made, recipe, model.models[recipe.role], parts, documents),
+        exchange=Exchange.of(
+            made, recipe, model.models[recipe.role], parts, documents, entry.rounds
+        ),
         seeds=Seeds(
             name=f"recipe {recipe.name}",
             where=entry.where or recipe.seeds,
