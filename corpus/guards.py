@@ -71,6 +71,7 @@ class Judged:
 
     text: str | None
     verdicts: tuple[Verdict, ...]
+    parsed: str | None = None  # what was judged, where the text has more
 
     @classmethod
     def failed(cls, guard: str, detail: str) -> Judged:

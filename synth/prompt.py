@@ -1,13 +1,15 @@
 """Prompts are files: `synth/prompts/<name>.md`, with the parts `# system` and `# user`, filled in by Jinja.
 
-They are in English, whatever language they ask for; `{{ seed.text }}` is the document's text, `{{ seed.name }}`
-the name of its language. An unknown variable is an error, and nothing of a document is ever run as a template.
+They are in English, whatever language they ask for; `{{ seed.text }}` is the document's text, `{{ seed.name }}` the
+name of its language, `{{ seed.target_name }}` that of the language to write in. An unknown variable is an error, and
+nothing of a document is ever run as a template.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -28,7 +30,7 @@ def render(recipe: Recipe, seed: Seed) -> list[dict[str, str]]:
 
 def instructions(recipe: Recipe, seed: Seed) -> str:
     """What the prompt says besides the seed's text: none of it may stand in an answer."""
-    blank = Seed(text="", language=seed.language, name=seed.name, target=seed.target)
+    blank = replace(seed, text="")
     return "\n".join(message["content"] for message in render(recipe, blank))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from corpus.guards import Verdict
+from corpus.guards import ALONE, Verdict
 
 Role = Literal["vl", "refine", "general", "math", "code", "judge"]
 
@@ -58,6 +58,7 @@ class Recipe:
     temperatures: tuple[float, ...] = (0.7, 0.9, 1.0)  # one per round
     top_p: float = 0.95
     schema: Mapping[str, Any] | None = None  # JSON schema of the answer
+    alone: tuple[str, ...] = tuple(ALONE)  # guards of the parsed text without the seed, by name
     language: Literal["seed", "target", "any"] = "seed"  # what the answer is written in
     samples: int = 1  # independent answers to each question
     choose: Callable[[Seed, Sequence[str]], Choice] | None = (

@@ -75,9 +75,20 @@ def steps(solution: str) -> Steps:
     return Steps(checked=len(decided), wrong=tuple(text for text, holds in decided if not holds))
 
 
+def sides_that_hold(solution: str) -> list[tuple[str, str]]:
+    """Both sides of each step that is right."""
+    written = _written(solution[:MAX_CHARACTERS])[:MAX_STEPS]
+    return [sides for _, sides in written if _holds(*sides)]
+
+
 def annotated_steps(solution: str) -> Steps:
     """The steps in double angle brackets only."""
     return steps("\n".join(f"<<{text}>>" for text in _ANNOTATION.findall(solution)))
+
+
+def is_sum(text: str) -> bool:
+    """Whether a side of a step has an operator between numbers."""
+    return re.search(r"[\d)%]\s*[-+*/]", text) is not None
 
 
 def _written(solution: str) -> list[tuple[str, tuple[str, str]]]:
@@ -99,13 +110,9 @@ def _of_line(line: str) -> list[tuple[str, tuple[str, str]]]:
     found = []
     for before, after in pairwise(parts):
         left, right = _end_of(before), _start_of(after)
-        if left and right and (_is_sum(left) or _is_sum(right)):
+        if left and right and (is_sum(left) or is_sum(right)):
             found.append((f"{left} = {right}", (left, right)))
     return found
-
-
-def _is_sum(text: str) -> bool:
-    return re.search(r"[\d)%]\s*[-+*/]", text) is not None
 
 
 def _end_of(text: str) -> str:

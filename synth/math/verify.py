@@ -45,6 +45,10 @@ __all__ = [
 ]
 
 VERSION = 1
+OF_CHILD = {  # VERSION of the modules that the child alone loads, which say what is equal
+    f"synth.math.{name}": 1
+    for name in ("equality", "formulas", "measures", "notation", "reading", "units", "wording")
+}
 LONGEST = 2000  # characters of an answer that is compared; longer ones are equal only to themselves
 MARGIN = 0.25
 LIMITS = Limits(

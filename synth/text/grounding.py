@@ -46,6 +46,7 @@ __all__ = [
     "numbers_grounded",
     "overlap",
     "pieces",
+    "script_shares",
     "support",
     "urls",
     "urls_grounded",
@@ -92,9 +93,9 @@ def numbers(source: str, answer: str) -> Verdict:
     return verdict("numbers", found)
 
 
-def numbers_grounded(source: str, answer: str) -> Verdict:
-    """For synthesis: each number of the answer is in the source, or counts a list."""
-    known = set(numbers_of(source)) | set(numbers_of(source, spaced=True))
+def numbers_grounded(source: str, answer: str, known: Collection[str] = ()) -> Verdict:
+    """For synthesis: each number of the answer is in the source or among the `known`, or counts a list."""
+    known = {*known, *numbers_of(source), *numbers_of(source, spaced=True)}
     text = ascii_digits(answer)
     markers = _markers(text)
     foreign = Counter(
@@ -143,7 +144,7 @@ def language(
     others = sorted(set(found) - set(expected))
     if expected and others:
         return verdict("language", f"{', '.join(others)} instead of {', '.join(sorted(expected))}")
-    ours, theirs = _script_shares(source), _script_shares(answer)
+    ours, theirs = script_shares(source), script_shares(answer)
     if ours.sum() and not theirs.sum():
         return verdict("language", "no letters")
     foreign = np.where(ours < SCRIPT_KNOWN, theirs, 0)
@@ -160,7 +161,8 @@ def pieces(text: str) -> list[str]:
     return [text[start:end] for start, end in pairwise(bounds)]
 
 
-def _script_shares(text: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def script_shares(text: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Share of each of SCRIPTS among the letters; zeros where there are none."""
     data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
     counts = resolve(script_counts(data, np.array([0, len(data)], np.int64)))[0].astype(np.float64)
     shares: np.ndarray[tuple[int], np.dtype[np.float64]] = counts / max(counts.sum(), 1)

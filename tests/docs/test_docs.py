@@ -30,6 +30,7 @@ from mixers.selection import compile_expression, compile_rules, judge
 from synth import prompt, recipes
 from synth.judging import judge as judge_answer
 from synth.recipe import Seed
+from synth.recipes import knowledge
 from tests.corpus.readers.test_contract import DAMAGED
 from workflows import measures
 from workflows.plan import LimitsModel, PlanModel, load_plan
@@ -310,8 +311,8 @@ def test_the_example_of_an_annotator_stands_in_a_plan(exclamations: Annotator) -
 
 
 def test_the_example_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = dict(vars(recipes))
-    exec(titled("synth/recipes.py"), names)
+    names = dict(vars(knowledge))
+    exec(titled("synth/recipes/knowledge.py"), names)
     glossary = names["GLOSSARY"]
     written = prompt._content
     own = titled("synth/prompts/glossary.md")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from corpus.limits import Limits
 from synth.math.arithmetic import annotated_steps, arithmetic, steps
 from synth.math.final_answers import final_answer
-from synth.math.verify import Mathematics, agreement, equivalent, verify
+from synth.math.verify import OF_CHILD, Mathematics, agreement, equivalent, verify
 
 PAIRS = [
     tuple(line.split("\t"))
@@ -282,6 +283,16 @@ def test_sympy_stays_in_the_child():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_versions_of_what_the_child_loads_are_those_of_its_modules():
+    code = (
+        "import sys, synth.math.verify; before = set(sys.modules); import synth.math.equality; "
+        "ours = [m for n, m in sys.modules.items() if n.startswith(('corpus.', 'synth.')) and n not in before]; "
+        "print({m.__name__: m.VERSION for m in ours if hasattr(m, 'VERSION')})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(done.stdout) == OF_CHILD
 
 
 def test_samples_agree_when_the_first_leads_the_second_by_the_margin(mathematics):

@@ -1,6 +1,6 @@
-"""The recipes, as a table: what each asks for, of which model, and what its answer must be.
+"""Recipes for knowledge: questions and answers, tasks, textbook sections and tutorials out of prose.
 
-Seeds for knowledge are documents that read as prose in a known language; a plan's `where` can ask for more.
+Seeds are documents that read as prose in a known language; a plan's `where` can ask for more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from corpus.guards import Verdict
 from synth.recipe import Recipe, Seed, Unparsable
-from synth.text.grounding import language, numbers_grounded, overlap, urls_grounded
+from synth.text.grounding import numbers_grounded, overlap, urls_grounded
 
 PROSE = "n_words >= 80 AND language IS NOT NULL"
 _PAIR = re.compile(
@@ -51,24 +51,21 @@ def pairs(answer: str) -> str:
 
 
 def taken_from(seed: Seed, text: str) -> Sequence[Verdict]:
-    """Made of what the seed says, in its language. It may quote: an answer often is a sentence of the passage."""
+    """Made of what the seed says. It may quote: an answer often is a sentence of the passage."""
     return (
-        *_grounded(seed, text),
+        *grounded(seed, text),
         overlap(seed.text, text, high=1.0),
     )
 
 
 def told_anew(seed: Seed, text: str) -> Sequence[Verdict]:
-    """Made of what the seed says, in its language and in other words."""
-    return (*_grounded(seed, text), overlap(seed.text, text))
+    """Made of what the seed says, in other words."""
+    return (*grounded(seed, text), overlap(seed.text, text))
 
 
-def _grounded(seed: Seed, text: str) -> Sequence[Verdict]:
-    return (
-        language(seed.text, text),
-        numbers_grounded(seed.text, text),
-        urls_grounded(seed.text, text),
-    )
+def grounded(seed: Seed, text: str) -> Sequence[Verdict]:
+    """Numbers and addresses are those of the seed, whatever the language."""
+    return (numbers_grounded(seed.text, text), urls_grounded(seed.text, text))
 
 
 QA = Recipe(
@@ -110,4 +107,3 @@ TUTORIAL = replace(
     name="tutorial",
     literature="tutorials from web text: Cosmopedia, after phi-1.5, arXiv 2309.05463",
 )
-RECIPES = {recipe.name: recipe for recipe in (QA, FAQ, INSTRUCTION, TEXTBOOK, TUTORIAL)}
