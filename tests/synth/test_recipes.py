@@ -13,6 +13,8 @@ import sys
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corpus.languages import LANGUAGES
 from mixers.selection import compile_expression
@@ -224,6 +226,16 @@ def test_a_good_answer_is_accepted_and_each_guard_says_so(recipe, seed):
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
 def test_a_bad_answer_is_turned_down_with_its_reason(recipe, seed, answer):
     turned_down(recipe, seed, answer)
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if not name.startswith("code")])
+@given(st.text(max_size=300), st.integers(0, 400))
+@settings(max_examples=20)
+def test_no_answer_raises(name, noise, place):
+    """A good answer with anything put into it is accepted or turned down."""
+    good = GOOD[name]
+    found = judge(RECIPES[name], SEEDS.get(name, SEED), good[:place] + noise + good[place:], "stop")
+    assert (found.text is None) == bool(found.reason)
 
 
 def test_the_seed_itself_is_turned_down(recipe, seed):
