@@ -301,14 +301,19 @@ def recipes(lake: str, as_json: bool) -> None:
 @click.option("--base-url", required=True, help="An OpenAI-compatible endpoint, with its /v1.")
 @click.option("--model", required=True, help="The model's name there.")
 @click.option("--language", default="", help="The text's label, such as eng_Latn.")
+@click.option(
+    "--target", default="", help="Label of the language to write in, for recipes that ask."
+)
 @click.option("--round", "round_", default=0, show_default=True, help="Which temperature to use.")
-def try_(recipe: str, text: str, base_url: str, model: str, language: str, round_: int) -> None:
+def try_(
+    recipe: str, text: str, base_url: str, model: str, language: str, target: str, round_: int
+) -> None:
     """Ask RECIPE once: the prompt, the raw answer and each guard's verdict."""
     from workflows.attempt import attempt
     from workflows.engines import Model
 
     served = Model(engine="openai", model=model, base_url=base_url)
-    found = attempt(recipe, text, language, served, round_)
+    found = attempt(recipe, text, served, language=language, target=target, round_=round_)
     for message in found.messages:
         click.secho(f"--- {message['role']}", fg="cyan")
         click.echo(message["content"])
@@ -332,13 +337,13 @@ def _summary_lines(found: dict[str, Any], lake: str) -> list[str]:
         f"{found['records']:,} records = {found['documents']:,} documents + {found['failed']:,} failed "
         f"+ {found['skipped']:,} skipped"
     ]
-    for recipe in found["recipes"]:
-        reasons = sorted((-n, k[7:]) for k, n in recipe.items() if k.startswith("failed."))
+    for asked in found["asked"]:
+        reasons = sorted((-n, k[9:]) for k, n in asked.items() if k.startswith("rejected."))
         shown = ", ".join(f"{reason} {-number:,}" for number, reason in reasons)
         lines.append(
-            f"recipe {recipe['name']:<13} {recipe['records']:>9,} requests = {recipe['documents']:,} documents + "
-            f"{recipe['failed']:,} rejected{f' ({shown})' if shown else ''}; "
-            f"{recipe.get('completion_tokens', 0):,} tokens written"
+            f"{asked['name']:<20} {asked['requests']:>9,} requests = {asked['accepted']:,} accepted + "
+            f"{asked['rejected']:,} rejected{f' ({shown})' if shown else ''}; "
+            f"{asked['completion_tokens']:,} tokens written; {asked['documents']:,} documents"
         )
     for stage in found["stages"]:
         lines.append(

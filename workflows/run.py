@@ -197,12 +197,16 @@ def summary(layout: Layout) -> dict[str, Any]:
                 "shards": folder.uri,
             }
         )
-    recipes = [
-        {"name": source.removeprefix("synth."), **totals["counts"]}
-        for source in layout.made
-        if (totals := layout.documents[source].totals()) is not None
-    ]
-    return {**total, "recipes": recipes, "stages": stages}
+    return {**total, "asked": list(_asked(layout)), "stages": stages}
+
+
+def _asked(layout: Layout) -> Iterator[dict[str, Any]]:
+    """Of each source that models were asked for: the counts of `acceptance`, and how many documents it has."""
+    for step, table, source, folder in layout.catalog():
+        totals, made = folder.totals(), layout.documents.get(source)
+        if table == "acceptance" and totals is not None and made is not None:
+            documents = (made.totals() or {"counts": {}})["counts"].get("documents", 0)
+            yield {"name": source, "step": step, **totals["counts"], "documents": documents}
 
 
 def check_writable(lake: str) -> None:

@@ -77,9 +77,9 @@ def made(tmp_path_factory):
 
 def test_each_request_is_a_document_or_a_dead_letter_and_the_ledger_balances(made):
     lake, layout, _ = made
-    (recipe,) = summary(layout)["recipes"]
-    assert recipe["records"] == recipe["documents"] + recipe["failed"]
-    assert recipe["documents"] > 90
+    (asked,) = summary(layout)["asked"]
+    assert asked["requests"] == asked["accepted"] + asked["rejected"]
+    assert asked["documents"] == asked["accepted"] > 90
     result = audit(lake, deep=True)
     assert result.problems == []
 

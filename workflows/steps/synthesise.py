@@ -26,6 +26,7 @@ from corpus.guards import Judged
 from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.normalise import normalise
 from corpus.randomness import hash64
+from synth.code.trust import refused
 from synth.judging import chosen, judged
 from synth.prompt import render
 from synth.recipe import Recipe, Seed
@@ -228,6 +229,8 @@ def check(model: PlanModel) -> None:
             raise PlanError(f"{place}: it needs `targets`, the languages to write in")
         if recipe.language != "target" and entry.targets:
             raise PlanError(f"{place}: it writes in the language of its seed; leave out `targets`")
+        if recipe.role == "code" and (reason := refused()):
+            raise PlanError(f"{place}: {reason}")
         check_seeds(columns_before(model), entry.where or recipe.seeds, place)
 
 
