@@ -193,6 +193,7 @@ class Layout:
         }
         asked = question | {
             "recipe": [recipe.temperatures, recipe.top_p, recipe.max_tokens, recipe.characters],
+            "parameters": self.plan.model.models[recipe.role].parameters,
             "samples": recipe.samples,
             "schema": recipe.schema,
             "seeds": [where, seeds, self.plan.model.seed],

@@ -22,6 +22,9 @@ class Model(BaseModel):
     model: str = Field(min_length=1)  # its name at the endpoint; part of every request's identity
     base_url: str | None = None  # openai: where `/chat/completions` is
     api_key_env: str = "OPENAI_API_KEY"  # openai: the environment variable that holds the key
+    parameters: dict[str, Any] = Field(
+        default_factory=dict
+    )  # of sampling, over those of the recipe
     in_flight: int = Field(default=64, ge=1)  # openai: calls at once, of one task
     tasks: int = Field(default=1, ge=1)  # parts asked about at once; vllm: replicas of the engine
     deadline: float = Field(default=600.0, gt=0)  # seconds for one call, its retries among them

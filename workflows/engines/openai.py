@@ -22,6 +22,9 @@ from workflows.engines.model import EngineError, Model
 
 ENGINE = "openai"
 DEAD = 8  # calls in a row that found nobody
+SAMPLING = frozenset(  # that every endpoint knows; others are for those that do, such as vLLM
+    ["temperature", "top_p", "max_tokens", "seed", "stop", "frequency_penalty", "presence_penalty"]
+)
 _LOST = ("connection", "timeout")
 _REFUSED = (401, 403, 404)  # asking on with another question will not help
 
@@ -109,13 +112,15 @@ def _answered(reply: Any, model: Model, call: Call, seconds: float) -> dict[str,
 
 
 def _body(model: Model, call: Call) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": model.model, "messages": _messages(call), **call.parameters}
+    known = {name: value for name, value in call.parameters.items() if name in SAMPLING}
+    body: dict[str, Any] = {"model": model.model, "messages": _messages(call), **known}
+    extra = {name: value for name, value in call.parameters.items() if name not in SAMPLING}
     if call.schema is not None:
         schema = {"name": "answer", "schema": dict(call.schema), "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if call.choices:
-        body["extra_body"] = {"structured_outputs": {"choice": list(call.choices)}}
-    return body
+        extra["structured_outputs"] = {"choice": list(call.choices)}
+    return body | ({"extra_body": extra} if extra else {})
 
 
 def _messages(call: Call) -> list[dict[str, Any]]:

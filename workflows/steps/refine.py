@@ -172,13 +172,14 @@ class Job:
     ) -> Request:
         drawn = [self.exchange.prompt, document.hex(), str(start), str(round_)]
         seed = hash64(str(self.seeds.seed), *drawn) % (1 << 31)
+        asked = REFINE.parameters(round_, seed) | self.exchange.model.parameters
         return Request(
             document_id=document,
             row=row,
             start=start,
             stop=stop,
             round=round_,
-            parameters=REFINE.parameters(round_, seed) | {"max_tokens": most},
+            parameters=asked | {"max_tokens": min(most, asked["max_tokens"])},
         )
 
 

@@ -189,7 +189,7 @@ class Job:
             sample=sample,
             round=round_,
             target=target,
-            parameters=self.recipe.parameters(round_, seed),
+            parameters=self.recipe.parameters(round_, seed) | self.exchange.model.parameters,
         )
 
 
