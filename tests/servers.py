@@ -7,16 +7,19 @@ came before. Whether a call fails, and how, is drawn from a hash of its body and
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 
 TRANSPORT = ("429", "500", "cut", "stall", "not_json")  # the client sees no answer
 CONTENT = ("truncated", "loop", "refusal", "empty")  # it sees a bad one
+LANGUAGE = "language"  # it sees a good one in another language and script
 
 
 def write_pairs(prompt: str) -> str:
@@ -31,7 +34,7 @@ class Server:
 
     def __init__(
         self,
-        write: Callable[[str], str] = write_pairs,
+        write: Callable[[Any], str] = write_pairs,  # of the prompt, or of the PNG where one is sent
         *,
         faults: Sequence[str] = (),
         share: float = 0.0,
@@ -106,11 +109,11 @@ class Server:
         if fault == "not_json":
             return web.Response(text="{not json", content_type="application/json")
         question = json.loads(body)
-        text, reason = self._text(question["messages"][-1]["content"], fault)
+        text, reason = self._text(_shown(question["messages"][-1]["content"]), fault)
         return web.json_response(_completion(question["model"], text, reason))
 
-    def _text(self, prompt: str, fault: str | None) -> tuple[str, str]:
-        text = self._write(prompt)
+    def _text(self, shown: str | bytes, fault: str | None) -> tuple[str, str]:
+        text = self._write(shown)
         match fault:
             case "truncated":
                 return text[: len(text) // 2], "length"
@@ -120,6 +123,8 @@ class Server:
                 return "I'm sorry, but as an AI language model I cannot help with that.", "stop"
             case "empty":
                 return "", "stop"
+            case "language":
+                return "Это страница совсем другой книги, и никто её не просил. " * 3, "stop"
         return text, "stop"
 
     def _drawn(self, key: str) -> str | None:
@@ -129,6 +134,13 @@ class Server:
         if not self._faults or digest[0] / 256 >= self._share:
             return None
         return self._faults[digest[1] % len(self._faults)]
+
+
+def _shown(content: str | list[dict[str, Any]]) -> str | bytes:
+    if isinstance(content, str):
+        return content
+    url = next(part["image_url"]["url"] for part in content if part["type"] == "image_url")
+    return base64.b64decode(url.partition(",")[2])
 
 
 def _error(message: str) -> dict[str, object]:

@@ -147,10 +147,6 @@ class Engine:
                     raise DrainedError(
                         f"stopped in step {step}; run the same command again to go on"
                     )
-        if bar.done < total:
-            raise StepError(
-                f"step {step}: {total - bar.done} of {total} requests have no answer; run the same command again"
-            )
 
     def _outcomes(self, task: Task, items: list[Item], at_once: int) -> Iterator[Item]:
         """The outcome of each item, as they come."""

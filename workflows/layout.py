@@ -7,8 +7,9 @@ selections and shards are global.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from corpus import normalise, tokenizer
 from corpus.errors import PlanError
 from corpus.fingerprint import fingerprint, library_versions
 from corpus.lake import Folder
+from corpus.pdf import vl
 from corpus.readers import READERS, InputFile, Reader
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
@@ -55,6 +57,16 @@ class Made:
     acceptance: Folder
 
 
+@dataclass(frozen=True)
+class Transcribed:
+    """What stands between the pages of a source that wait for a model and its documents."""
+
+    prompt: str  # name and digest
+    requests: Folder  # the root of a folder per unit
+    responses: Mapping[str, Folder]  # of the source alone: the same
+    acceptance: Folder
+
+
 class Layout:
     """Folders by what they hold. `content` says what each fingerprint was made of."""
 
@@ -70,12 +82,16 @@ class Layout:
         self.lake = lake
         self.content: dict[str, Mapping[str, Any]] = {}
         model = plan.model
-        self.documents = {
-            s.name: self._folder("documents", s.name, self._reading(s, listings[s.name]))
-            for s in model.sources
-        }
-        self.pages = {name: self._beside("pages", name) for name in self.documents}
-        self.dead_letters = {name: self._beside("dead_letters", name) for name in self.documents}
+        self.documents: dict[str, Folder] = {}
+        self.pages: dict[str, Folder] = {}
+        self.dead_letters: dict[str, Folder] = {}
+        self.drafts: dict[str, Folder] = {}
+        self.transcribed: dict[str, Transcribed] = {}
+        for source in model.sources:
+            content = self._reading(source, listings[source.name])
+            if source.options.get("vl"):
+                content = self._transcription(source.name, content)
+            self._read(source.name, content)
         self.index = self._index(evaluation_digests)
         self.sidecars = {name: self._sidecars(name) for name in self.documents}
         self.tokens = {name: self._tokens(name) for name in self.documents}
@@ -123,10 +139,12 @@ class Layout:
         for source, made in self.made.items():
             yield steps[source], "seeds", source, made.candidates
             yield steps[source], "acceptance", source, made.acceptance
+        for source, pages in self.transcribed.items():
+            yield "transcribe", "acceptance", source, pages.acceptance
         for source, folder in self.superseded.items():
             yield "refine", "annotations/superseded", source, folder
         for source in self.documents:
-            step = steps.get(source, "read")
+            step = steps.get(source, "transcribe" if source in self.drafts else "read")
             yield step, "documents", source, self.documents[source]
             yield step, "pages", source, self.pages[source]
             yield step, "dead_letters", source, self.dead_letters[source]
@@ -158,6 +176,46 @@ class Layout:
         path = f"{table}/{name}@{fingerprint(content)}"
         self.content[path] = content
         return Folder(self.lake, "/".join([path, *below]))
+
+    def _read(self, source: str, content: Mapping[str, Any]) -> None:
+        """The folders that reading fills."""
+        self.documents[source] = self._folder("documents", source, content)
+        self.pages[source] = self._beside("pages", source)
+        self.dead_letters[source] = self._beside("dead_letters", source)
+        if source in self.transcribed:
+            acceptance = self._beside("acceptance", source)
+            self.transcribed[source] = replace(self.transcribed[source], acceptance=acceptance)
+
+    def _transcription(self, source: str, reading: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The folders between drafts and documents, and what the documents are made of. Another OCR engine, which is
+        what pages fall back to, or other guards ask nothing again.
+        """
+        options = dict.fromkeys(("ocr", "ocr_languages", "ocr_cpu_seconds"))
+        drafted = {k: v for k, v in reading.items() if k != "assets"}
+        drafted["options"] = dataclasses.asdict(reading["options"]) | options
+        self.drafts[source] = self._folder("drafts", source, drafted)
+        model = self.plan.model.models["vl"]
+        question = {
+            "prompt": vl.prompt_identity(),
+            "model": model.model,
+            "drafts": self.drafts[source].path,
+        }
+        asked = question | {
+            "temperatures": vl.TEMPERATURES,
+            "max_tokens": vl.MAX_TOKENS,
+            "parameters": model.parameters,
+            "seed": self.plan.model.seed,
+        }
+        responses = self._folder("responses", "page", question, source)
+        requests = Folder(self.lake, f"requests/{source}@{fingerprint(asked)}")
+        self.transcribed[source] = Transcribed(
+            prompt=question["prompt"],
+            requests=requests,
+            responses={source: responses},
+            acceptance=responses,
+        )
+        accepted = {"requests": requests.path, "responses": responses.path, "vl": vl.VERSIONS}
+        return {**reading, **accepted}
 
     def _synthesis(self, entry: Synthesis) -> None:
         """The folders of a recipe."""

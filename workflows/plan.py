@@ -287,7 +287,10 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
             raise PlanError(f"--scale {scale:g} must be a number greater than 0")
         model = model.model_copy(update={"scale": scale})
     if not models:
-        model = model.model_copy(update={"models": {}, "refine": [], "synthesise": []})
+        model = model.model_copy(
+            update={"models": {}, "refine": [], "synthesise": []}
+            | {"sources": [_without_model(source) for source in model.sources]}
+        )
     model = model.model_copy(
         update={
             "sources": [
@@ -313,6 +316,11 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
         for name, stage in model.stages.items()
     }
     return Plan(model, path, mixtures)
+
+
+def _without_model(source: Source) -> Source:
+    options = {name: value for name, value in source.options.items() if name != "vl"}
+    return source.model_copy(update={"options": options})
 
 
 def load_mixture(path: str, where: str = "") -> Mixture:

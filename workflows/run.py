@@ -1,8 +1,8 @@
 """The main job: take the lake, work through the steps, say what is short.
 
-`read -> annotate -> refine -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only what no
-manifest entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second
-signal stops at once.
+`read -> transcribe -> annotate -> refine -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only
+what no manifest entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a
+second signal stops at once.
 """
 
 from __future__ import annotations
@@ -36,13 +36,24 @@ from workflows.layout import Layout
 from workflows.plan import Plan
 from workflows.progress import Progress
 from workflows.status import LAST_RUN
-from workflows.steps import annotate, deduplicate, pack, read, refine, select, split, synthesise
+from workflows.steps import (
+    annotate,
+    deduplicate,
+    pack,
+    read,
+    refine,
+    select,
+    split,
+    synthesise,
+    transcribe,
+)
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
 FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
+    "transcribe": transcribe.run,
     "annotate": annotate.run,
     "refine": refine.run,
     "synthesise": synthesise.run,
@@ -66,6 +77,7 @@ def run(
     if until is not None and until not in STEPS:
         raise PlanError(f"--until: {unknown('step', until, STEPS)}")
     select.check_rules(plan)
+    transcribe.check(plan.model)
     refine.check(plan.model)
     synthesise.check(plan.model)
     if not lake or set(lake) & set("*?["):

@@ -59,24 +59,27 @@ def read_pages(
         return _second_opinion(data, passwords, max_pages, start, stop, error)
 
 
-def render(data: bytes, passwords: Sequence[str], number: int) -> NDArray[np.uint8]:
-    """The page as grey pixels, as a viewer shows it."""
+def render(
+    data: bytes, passwords: Sequence[str], number: int, most: int = MAX_SIDE
+) -> NDArray[np.uint8]:
+    """The page as grey pixels, as a viewer shows it; at most so many on its longer side."""
     try:
         with _open(data, passwords) as document:
             page = document[number]
-            scale = _scale(page.rect.width, page.rect.height)
+            scale = _scale(page.rect.width, page.rect.height, most)
             pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY)
             rows = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.stride)
             return rows[:, : pixels.width].copy()
     except (*_ERRORS, Unreadable):
         with pypdfium2.PdfDocument(data, password=next(iter(passwords), None)) as document:
             page = document[number]
-            bitmap = page.render(scale=_scale(*page.get_size()), grayscale=True)
+            width, height = page.get_size()
+            bitmap = page.render(scale=_scale(width, height, most), grayscale=True)
             return np.array(bitmap.to_numpy(), np.uint8).reshape(bitmap.height, bitmap.width)
 
 
-def _scale(width: float, height: float) -> float:
-    return min(DPI / 72, MAX_SIDE / max(width, height, 1.0))
+def _scale(width: float, height: float, most: int) -> float:
+    return min(DPI / 72, most / max(width, height, 1.0))
 
 
 def _check_count(count: int, max_pages: int) -> None:

@@ -12,6 +12,10 @@ be trusted then goes to OCR (`corpus.pdf.ocr`), alone, in a child process of its
 with the reason in `ocr_error`, as does one that OCR is not sure of; after `MAX_BAD_PAGES` errors no
 further page of the document is tried (`given_up`).
 
+With `vl` such pages are for a model, and OCR is what is left where that fails: `drafts` gives what the
+text layer has of each file, and `finish` makes a record of a draft whose pages have been read since
+(`workflows.steps.transcribe`).
+
 Failed: `not_pdf`, `broken_pdf`, `encrypted`, `no_pages`, `too_many_pages`, `no_text_layer`,
 `too_large`, `truncated` (compressed data), and those of the child process. Skipped: `empty` (no
 bytes), `blank` (all pages are).
@@ -47,6 +51,7 @@ class PdfOptions:
     ocr: Literal["none", "rapidocr", "tesseract"] = "rapidocr"
     ocr_languages: tuple[str, ...] = ()  # of the pages that OCR reads; none: what the engine takes
     ocr_cpu_seconds: float = 120  # of one page
+    vl: bool = False  # pages without a text layer that can be trusted go to the plan's model `vl`
 
     def __post_init__(self) -> None:
         for name in ("passwords", "ocr_languages"):
@@ -72,14 +77,73 @@ def assets(options: PdfOptions) -> Mapping[str, str]:
     return {} if options.ocr == "none" else identity(options.ocr, options.ocr_languages)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A PDF as its text layer has it: pages with the arm `untrusted` wait."""
+
+    path: str
+    title: str
+    created: str  # ISO 8601 date, or ""
+    pages: tuple[Page, ...]
+
+
 def read(
     files: Sequence[InputFile], options: PdfOptions, limits: Limits
 ) -> Iterator[Record | Failed | Skipped]:
     """One record per file."""
-    for_ocr = replace(limits, cpu_seconds=options.ocr_cpu_seconds)
-    with Guarded(_read_pages, limits) as parser, Guarded(_ocr_page, for_ocr) as ocr:
+    with Guarded(_read_pages, limits) as parser, PageReader(options, limits) as ocr:
         for file in files:
-            yield _read_file(file, options, limits, parser, ocr)
+            found = _drafted(file, options, limits, parser)
+            if not isinstance(found, tuple):
+                yield found
+                continue
+            draft, data = found
+            ocr.begin(data)
+            pages = tuple(ocr(page) if page.arm == "untrusted" else page for page in draft.pages)
+            yield finish(replace(draft, pages=pages))
+
+
+def drafts(
+    files: Sequence[InputFile], options: PdfOptions, limits: Limits
+) -> Iterator[Draft | Failed | Skipped]:
+    """What the text layer has of each file."""
+    with Guarded(_read_pages, limits) as parser:
+        for file in files:
+            found = _drafted(file, options, limits, parser)
+            yield found[0] if isinstance(found, tuple) else found
+
+
+class PageReader:
+    """Reads pages by OCR, in a child process of its own. Use it as a context manager."""
+
+    def __init__(self, options: PdfOptions, limits: Limits) -> None:
+        self._settings, self._passwords = options.settings, options.passwords
+        self._ocr = Guarded(_ocr_page, replace(limits, cpu_seconds=options.ocr_cpu_seconds))
+        self._data, self._bad = b"", 0
+
+    def __enter__(self) -> PageReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ocr.close()
+
+    def begin(self, data: bytes) -> None:
+        """The pages that follow are of this file."""
+        self._data, self._bad = data, 0
+
+    def __call__(self, page: Page) -> Page:
+        """The page by OCR; as it is where there is none, or where it fails."""
+        if self._settings is None:
+            return page
+        if self._bad >= MAX_BAD_PAGES:
+            return replace(page, features={**page.features, "ocr_error": "given_up"})
+        try:
+            arm, text, found = self._ocr(self._data, self._passwords, page.number, self._settings)
+        except (LimitExceeded, GuardedError) as error:
+            self._bad += 1
+            reason = failed("", 0, error).reason
+            return replace(page, features={**page.features, "ocr_error": reason})
+        return replace(page, arm=arm, text=text, features={**page.features, **found})
 
 
 def _read_pages(*args: Any) -> PdfPart:
@@ -99,38 +163,44 @@ def _ocr_page(
     return read_page(render(data, passwords, number), settings)
 
 
-def _read_file(
-    file: InputFile, options: PdfOptions, limits: Limits, parser: Guarded, ocr: Guarded
-) -> Record | Failed | Skipped:
+def _drafted(
+    file: InputFile, options: PdfOptions, limits: Limits, parser: Guarded
+) -> tuple[Draft, bytes] | Failed | Skipped:
+    """The draft of a file, with its bytes."""
+    data = content(file, limits)
+    if isinstance(data, Failed):
+        return data
+    if not data:
+        return Skipped(path=file.path, index=0, reason="empty")
+    document = _Document(data, options, limits.max_pages, parser)
+    try:
+        info = document.part(0, 0)
+        pages = tuple(document.pages(info.count))
+    except (LimitExceeded, GuardedError) as error:
+        return failed(file.path, 0, error)
+    title = without_surrogates(info.title)
+    return Draft(path=file.path, title=title, created=info.created, pages=pages), data
+
+
+def content(file: InputFile, limits: Limits) -> bytes | Failed:
+    """The bytes of a file."""
     try:
         with open_input(file) as stream:
             data = read_whole(stream, limits.max_bytes)
     except Damaged as error:
         return Failed(path=file.path, index=0, reason="truncated", detail=str(error))
     if data is None:
-        return Failed(
-            path=file.path, index=0, reason="too_large", detail=f"over {limits.max_bytes} bytes"
-        )
-    if not data:
-        return Skipped(path=file.path, index=0, reason="empty")
-    document = _Document(data, options, limits.max_pages, parser, ocr)
-    try:
-        info = document.part(0, 0)
-        pages = tuple(document.pages(info.count))
-    except (LimitExceeded, GuardedError) as error:
-        return failed(file.path, 0, error)
-    return _record(file.path, info, pages)
+        detail = f"over {limits.max_bytes} bytes"
+        return Failed(path=file.path, index=0, reason="too_large", detail=detail)
+    return data
 
 
 class _Document:
-    """One PDF, read chunk by chunk in the child process; some pages then by OCR, one by one."""
+    """One PDF, read chunk by chunk in the child process."""
 
-    def __init__(
-        self, data: bytes, options: PdfOptions, max_pages: int, parser: Guarded, ocr: Guarded
-    ) -> None:
+    def __init__(self, data: bytes, options: PdfOptions, max_pages: int, parser: Guarded) -> None:
         self._data, self._options, self._max_pages = data, options, max_pages
-        self._parser, self._ocr = parser, ocr
-        self._bad = self._bad_for_ocr = 0
+        self._parser, self._bad = parser, 0
 
     def part(self, start: int, stop: int) -> PdfPart:
         part: PdfPart = self._parser(
@@ -139,13 +209,7 @@ class _Document:
         return part
 
     def pages(self, count: int) -> Iterator[Page]:
-        """All pages."""
-        settings = self._options.settings
-        for page in self._with_text_layer(count):
-            yield self._reread(page, settings) if settings and page.arm == "untrusted" else page
-
-    def _with_text_layer(self, count: int) -> Iterator[Page]:
-        """A chunk that fails is read page by page."""
+        """All pages. A chunk that fails is read page by page."""
         for start in range(0, count, _CHUNK):
             stop = min(start + _CHUNK, count)
             try:
@@ -168,24 +232,14 @@ class _Document:
                 features={"error": failed("", 0, error).reason},
             )
 
-    def _reread(self, page: Page, settings: Ocr) -> Page:
-        """The page by OCR."""
-        if self._bad_for_ocr >= MAX_BAD_PAGES:
-            return replace(page, features={**page.features, "ocr_error": "given_up"})
-        try:
-            arm, text, found = self._ocr(self._data, self._options.passwords, page.number, settings)
-        except (LimitExceeded, GuardedError) as error:
-            self._bad_for_ocr += 1
-            reason = failed("", 0, error).reason
-            return replace(page, features={**page.features, "ocr_error": reason})
-        return replace(page, arm=arm, text=text, features={**page.features, **found})
-
 
 def _page(page: PageText) -> Page:
     return Page(number=page.number, arm=page.arm, text=page.text, features=page.features)
 
 
-def _record(path: str, info: PdfPart, pages: tuple[Page, ...]) -> Record | Failed | Skipped:
+def finish(draft: Draft) -> Record | Failed | Skipped:
+    """The record of a file whose pages have been read."""
+    path, pages = draft.path, draft.pages
     arms = {page.arm for page in pages}
     text, ends = assemble([page.text for page in pages])
     if not text.strip():
@@ -200,18 +254,19 @@ def _record(path: str, info: PdfPart, pages: tuple[Page, ...]) -> Record | Faile
             pages=pages,
         )
     metadata: dict[str, Any] = {"page_ends": list(ends), "n_pages": len(pages)}
-    if info.title:
-        metadata["title"] = without_surrogates(info.title)
+    if draft.title:
+        metadata["title"] = draft.title
     return Record(
         path=path,
         index=0,
         text=text,
         provenance="+".join([PROVENANCE, *_engines(pages)]),
-        date=info.created or None,
+        date=draft.created or None,
         metadata=metadata,
         pages=pages,
     )
 
 
 def _engines(pages: Sequence[Page]) -> list[str]:
-    return sorted({str(page.features["ocr"]) for page in pages if page.arm == "ocr"})
+    by_ocr = {str(page.features["ocr"]) for page in pages if page.arm == "ocr"}
+    return sorted(by_ocr | {str(page.features["model"]) for page in pages if page.arm == "vl"})

@@ -16,9 +16,13 @@ class Page:
     """One page of a PDF, as it will stand in the lake's `pages` table."""
 
     number: int  # from 0
-    arm: str  # "text" | "ocr" | "blank" | "untrusted" (waits for the VL arm) | "failed"
-    text: str  # "" unless arm is "text" or "ocr"
+    arm: str  # "text" | "vl" | "ocr" | "blank" | "untrusted" (no arm can be trusted) | "failed"
+    text: str  # "" unless arm is "text", "vl" or "ocr"
     features: Mapping[str, float | int | bool | str]  # what the decision was made on
+    attempts: int = 0  # calls of a model
+    guard: str | None = None  # what turned down the last answer that was not taken
+    seconds: float | None = None  # of these calls
+    tokens: int = 0  # that the model wrote
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,12 +32,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from corpus.calls import REQUESTS, RESPONSES, Call, Request, requests_table, unanswered
+from corpus.calls import REQUESTS, RESPONSES, Call, Request, failure, requests_table, unanswered
 from corpus.guards import Judged
 from corpus.lake import Entry, File, Folder, read_part, write_part
 from synth.recipe import Recipe
 from workflows import engines
-from workflows.engine import Item
+from workflows.engine import Item, StepError
 from workflows.engines import Model
 from workflows.layout import Made
 from workflows.steps.context import Context, Part
@@ -130,9 +130,13 @@ class Job(Protocol):
         """The requests as an engine is given them, one by one."""
 
     def judge(
-        self, key: str, requests: pa.Table, responses: Sequence[Mapping[str, Any]]
+        self,
+        key: str,
+        requests: pa.Table,
+        responses: Sequence[Mapping[str, Any]],
+        before: Sequence[Asked],
     ) -> Iterator[Judged]:
-        """What each answer is worth by itself."""
+        """What each answer of a round is worth by itself, after those of earlier rounds."""
 
     def question(self, request: Mapping[str, Any]) -> Hashable:
         """What is asked, whatever the round or sample."""
@@ -192,6 +196,11 @@ def _ask(
         asked, kept = partial(open_calls, jobs), partial(keep, jobs)
         flow = partial(vllm.answer_parts, model, items, asked, kept)
         context.engine.follow(step, total, flow)
+        left = context.engine.map(f"plan round {items[0]['round']}", partial(plan, jobs), items)
+        if still := left[f"open.{jobs[items[0]['job']].exchange.role}"]:
+            raise StepError(
+                f"step {step}: {still} of {total} requests have no answer; run the same command again"
+            )
     else:
         context.engine.map(step, partial(ask, jobs), items, at_once=model.tasks)
 
@@ -237,9 +246,17 @@ def keep(jobs: Mapping[str, Job], item: Item, rows: list[dict[str, Any]]) -> Non
 
 
 def open_calls(jobs: Mapping[str, Job], item: Item) -> Iterator[Call]:
-    """The requests without a response, rendered one by one as the engine takes them."""
+    """The requests without a response, rendered one by one as the engine takes them. What cannot be rendered is
+    answered here, with its error.
+    """
     job = jobs[item["job"]]
-    return job.calls(item["key"], _open(job, item))
+    model = job.exchange.model
+    for call in job.calls(item["key"], _open(job, item)):
+        if not call.error:
+            yield call
+            continue
+        row = failure(call, error=call.error, model=model.model, engine=model.engine, seconds=0.0)
+        keep(jobs, item, [row])
 
 
 def accept(job: Job, item: Item) -> Item:
@@ -293,10 +310,8 @@ def outcomes(job: Job, key: str) -> list[Asked]:
     for requests in _rounds(job, key):
         rows = requests.to_pylist()
         answers = [responses[row["id"]] for row in rows]
-        for row, response, judged in zip(
-            rows, answers, job.judge(key, requests, answers), strict=True
-        ):
-            found.append(Asked(request=row, response=response, judged=judged))
+        of_round = zip(rows, answers, job.judge(key, requests, answers, found), strict=True)
+        found = found + [Asked(request=q, response=r, judged=judged) for q, r, judged in of_round]
     for places in _by_question(job, found).values():
         settled = job.settle(key, [found[place] for place in places])
         for place, judged in zip(places, settled, strict=True):

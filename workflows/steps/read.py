@@ -4,13 +4,15 @@ One item is a unit of raw files (`corpus.sources.cut`); its documents fill parts
 is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped.
 
 `dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages` has `id` (the document's), `page`,
-`arm` (`text`, `ocr`, `blank`, `untrusted`: waits for a VL model, `failed`), `features` (JSON) and `text`.
+`arm` (`text`, `vl`, `ocr`, `blank`, `untrusted`, `failed`), `features` (JSON), `text`, and a model's part in it:
+`attempts` (int16, calls), `guard` (string, what turned down the last answer that was not taken; null), `seconds`
+(float32, of these calls; null) and `tokens` (int32, written). Sources with `vl` are read by step `transcribe`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,6 +47,10 @@ PAGES = pa.schema(
         pa.field("arm", pa.string(), nullable=False),
         pa.field("features", pa.string(), nullable=False),
         pa.field("text", pa.large_string(), nullable=False),
+        pa.field("attempts", pa.int16(), nullable=False),
+        pa.field("guard", pa.string()),
+        pa.field("seconds", pa.float32()),
+        pa.field("tokens", pa.int32(), nullable=False),
     ]
 )
 
@@ -66,13 +72,14 @@ class Job:
 
 def run(context: Context) -> None:
     """Read every source that is not complete, all in one go."""
-    jobs = {source.name: _job(context, source) for source in context.plan.model.sources}
+    sources = [s for s in context.plan.model.sources if s.name not in context.layout.drafts]
+    jobs = {source.name: job_of(context, source) for source in sources}
     todo = {name: job for name, job in jobs.items() if not job.documents.is_complete}
     items = []
-    for source in context.plan.model.sources:
+    for source in sources:
         if source.name in todo:
             done = todo[source.name].documents.entries()  # put last, after pages and dead letters
-            items += [item for item in _items(context, source) if item["key"] not in done]
+            items += [item for item in items_of(context, source) if item["key"] not in done]
     context.engine.map("read", partial(read_unit, todo), items)
     for job in todo.values():
         for folder in (job.pages, job.dead_letters, job.documents):
@@ -80,19 +87,26 @@ def run(context: Context) -> None:
 
 
 def read_unit(jobs: Mapping[str, Job], item: Item) -> Item:
-    """Read one unit of raw files and commit what comes out; the documents' entry is put last."""
+    """Read one unit of raw files and commit what comes out."""
     job = jobs[item["source"]]
     files = [InputFile(path=path, uri=uri, size=size) for path, uri, size in item["files"]]
     reader = READERS[job.reader]
     options = settings(reader.options, job.options, job.source)
-    outputs = _Outputs(job, item["key"])
+    counts = write_records(job, item["key"], files, reader.read(files, options, job.limits))
+    return {"counts": counts}
+
+
+def write_records(
+    job: Job, key: str, files: Sequence[InputFile], records: Iterable[Record | Failed | Skipped]
+) -> dict[str, int]:
+    """Commit what a unit's records make; the documents' entry is put last."""
+    outputs = Outputs(job, key)
     try:
-        for record in reader.read(files, options, job.limits):
+        for record in records:
             outputs.add(record)
     finally:
         letters, pages, documents = outputs.close()
     digests = {file.path: content_digest(file) for file in files if is_local(file.uri)}
-    key = item["key"]
     counts = dict(sorted(outputs.counts.items()))
     page_counts = {name: n for name, n in counts.items() if name.startswith("page")}
     job.dead_letters.commit(
@@ -100,10 +114,10 @@ def read_unit(jobs: Mapping[str, Job], item: Item) -> Item:
     )
     job.pages.commit(Entry(key=key, files=pages, counts=page_counts))
     job.documents.commit(Entry(key=key, files=documents, counts=counts, notes={"digests": digests}))
-    return {"counts": counts}
+    return counts
 
 
-class _Outputs:
+class Outputs:
     """The open files of one unit: documents that roll over into parts, pages, dead letters."""
 
     def __init__(self, job: Job, key: str) -> None:
@@ -191,6 +205,10 @@ class _Outputs:
                 "arm": page.arm,
                 "features": metadata_json(page.features),
                 "text": page.text,
+                "attempts": page.attempts,
+                "guard": page.guard,
+                "seconds": page.seconds,
+                "tokens": page.tokens,
             }
             for page in pages
         ]
@@ -222,7 +240,8 @@ class _Outputs:
         self._writer, self._part_bytes = None, 0
 
 
-def _job(context: Context, source: Source) -> Job:
+def job_of(context: Context, source: Source) -> Job:
+    """Folders and settings of one source."""
     layout, model = context.layout, context.plan.model
     return Job(
         source=source.name,
@@ -237,7 +256,8 @@ def _job(context: Context, source: Source) -> Job:
     )
 
 
-def _items(context: Context, source: Source) -> list[Item]:
+def items_of(context: Context, source: Source) -> list[Item]:
+    """An item per unit of its raw files."""
     units = cut(
         context.listings[source.name],
         READERS[source.reader].unit,
