@@ -1,8 +1,8 @@
 """Scanned PDFs whose pages carry their number as a pattern of squares, and a scripted reader of such pages.
 
 A page is a picture: a black square in the upper left corner, beside it the number in `BITS` black or white squares,
-below it bars that look like lines. `read` finds the corner, says by how much the page is to be turned where it is not the
-upper left one, and else answers with `text_of(number)`.
+below it bars that look like lines. `read` finds the corner, says by how much the page is to be turned where it is not
+the upper left one, and else answers with `text_of(number)`.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def test_what_is_stored_is_replayed_to_the_same_bytes_and_new_guards_ask_nothing
 def test_faults_lose_and_double_no_page(tmp_path):
     """Each kind of fault strikes; what is accepted is what the pages say, and nothing is missing but the lost page."""
     faults = (LANGUAGE, *TRANSPORT, *CONTENT)
-    with Server(reader, faults=faults, share=0.3) as server:
+    with Server(reader, faults=faults, share=0.5) as server:
         layout = run(plan(tmp_path, server.url, pages=60), str(tmp_path / "lake"), num_cpus=2)
     assert set(server.faulted) == {*faults, "none"}
     assert texts(str(tmp_path / "lake")) == {
