@@ -61,7 +61,7 @@ def answer_parts(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = [{"item": json.dumps(item)} for item in items]
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
-    asked = parts.flat_map(partial(_expanded, calls_of), **LIGHT)
+    asked = parts.flat_map(partial(_expanded, model, calls_of), **LIGHT)
     # a row that the engine refuses passes by the processor's own `postprocess`, so that is not where rows are made
     answered = _processor(model)(asked).map(partial(_response, model.model), **LIGHT)
     kept = answered.map_batches(
@@ -104,9 +104,13 @@ def _processor(model: Model) -> Any:
     return build_processor(config, preprocess=_prepared, **light)
 
 
-def _expanded(calls_of: CallsOf, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _expanded(model: Model, calls_of: CallsOf, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The calls of one part as rows."""
     for call in calls_of(json.loads(row["item"])):
+        if call.images and not model.images:
+            raise EngineError(
+                f"engine vllm: model {model.model} is asked about images; say `images: true` if it sees"
+            )
         parameters: dict[str, Any] = dict(call.parameters)
         if call.schema is not None:
             parameters["structured_outputs"] = {"json": dict(call.schema)}
