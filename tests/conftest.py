@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,3 +73,14 @@ def small_lake(small_plan, tmp_path_factory) -> str:
     lake = str(tmp_path_factory.mktemp("lake") / "small")
     run(load_plan(str(small_plan)), lake, num_cpus=2)
     return lake
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> Path:
+    """The embedded language model, unpacked where `make` unpacks it, by whoever comes first."""
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vllm is not installed: `make engine`")
+    folder = ROOT / "build" / "samples" / "model"
+    script = ROOT / "samples" / "make_model.py"
+    subprocess.run([sys.executable, script, "--out", folder], check=True)
+    return folder

@@ -33,6 +33,7 @@ class Model(BaseModel):
     flush: int = Field(default=64, ge=1)  # responses that are committed together
     path: str | None = None  # vllm: a folder with the weights, where `model` is not one
     device: Literal["gpu", "cpu"] = "gpu"  # vllm: what an engine runs on
+    images: bool = False  # vllm: the model sees; its calls may have an image
     options: dict[str, Any] = Field(default_factory=dict)  # vllm: arguments of its engine
     responses: str | None = None  # replay: a Parquet file or folder of responses
 

@@ -9,7 +9,6 @@ without a connection and none is answered: their rows are not given, so that the
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 import openai
 
 from corpus.calls import Call, answer, failure
+from workflows.engines.messages import chat_messages
 from workflows.engines.model import EngineError, Model
 
 ENGINE = "openai"
@@ -113,7 +113,7 @@ def _answered(reply: Any, model: Model, call: Call, seconds: float) -> dict[str,
 
 def _body(model: Model, call: Call) -> dict[str, Any]:
     known = {name: value for name, value in call.parameters.items() if name in SAMPLING}
-    body: dict[str, Any] = {"model": model.model, "messages": _messages(call), **known}
+    body: dict[str, Any] = {"model": model.model, "messages": chat_messages(call), **known}
     extra = {name: value for name, value in call.parameters.items() if name not in SAMPLING}
     if call.schema is not None:
         schema = {"name": "answer", "schema": dict(call.schema), "strict": True}
@@ -121,19 +121,6 @@ def _body(model: Model, call: Call) -> dict[str, Any]:
     if call.choices:
         extra["structured_outputs"] = {"choice": list(call.choices)}
     return body | ({"extra_body": extra} if extra else {})
-
-
-def _messages(call: Call) -> list[dict[str, Any]]:
-    """The messages; images go in front of the last one's text."""
-    messages: list[dict[str, Any]] = [dict(message) for message in call.messages]
-    if call.images:
-        urls = ["data:image/png;base64," + base64.b64encode(png).decode() for png in call.images]
-        shown: list[dict[str, Any]] = [
-            {"type": "image_url", "image_url": {"url": url}} for url in urls
-        ]
-        text = {"type": "text", "text": messages[-1]["content"]}
-        messages[-1] = {**messages[-1], "content": [*shown, text]}
-    return messages
 
 
 def _dead(model: Model, error: str) -> str:

@@ -2,9 +2,10 @@
 
 Here rows do pass through Ray Data, which keeps the batch of each replica full across parts: an item is a part, its
 calls are rendered where they are sent from, and answers are committed by the tasks behind the engine, so many at a
-time. The driver sees counts. A request that the engine refuses (too long, say) is a row with `inference`; an
-engine that dies is started again by Ray. vLLM does not give the finish reason through Ray: an answer of
-`max_tokens` tokens counts as cut.
+time. The driver sees counts. The engine finds tokens and text itself: actors for that, as Ray has them by default,
+take the cores of an engine on CPUs and cannot carry images. A request that the engine refuses (too long, say) is a
+row with `inference`; an engine that dies is started again by Ray. vLLM does not give the finish reason through Ray: an
+answer of `max_tokens` tokens counts as cut.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from corpus.calls import Call
 from workflows.engine import Item
+from workflows.engines.messages import chat_messages
 from workflows.engines.model import EngineError, Model
 
 ENGINE = "vllm"
@@ -26,6 +29,8 @@ LIGHT: Any = {
     "num_cpus": 0.01
 }  # of tasks that hand rows on: they must find room beside a CPU engine
 CPU_BUNDLE = {"bundles": [{"CPU": 0.5}]}
+OPTIONS = {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}}
+IMAGES = {"limit_mm_per_prompt": {"image": 1, "video": 0}}
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
 CPU_OPTIONS = {
     "enforce_eager": True,
@@ -58,8 +63,9 @@ def answer_parts(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = [{"item": json.dumps(item)} for item in items]
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
-    asked = parts.flat_map(partial(_expanded, calls_of), **LIGHT)
-    answered = _processor(model)(asked)
+    asked = parts.flat_map(partial(_expanded, model, calls_of), **LIGHT)
+    # a row that the engine refuses passes by the processor's own `postprocess`, so that is not where rows are made
+    answered = _processor(model)(asked).map(partial(_response, model.model), **LIGHT)
     kept = answered.map_batches(
         partial(_kept, keep), batch_size=model.flush, batch_format="pyarrow", **LIGHT
     )
@@ -71,7 +77,7 @@ def _processor(model: Model) -> Any:
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
     on_cpu: dict[str, Any] = {}
-    options: dict[str, Any] = dict(model.options)
+    options: dict[str, Any] = OPTIONS | (IMAGES if model.images else {}) | model.options
     environment = dict(ENVIRONMENT)
     if model.device == "cpu":
         on_cpu = {"placement_group_config": CPU_BUNDLE}
@@ -85,24 +91,29 @@ def _processor(model: Model) -> Any:
         concurrency=model.tasks,
         should_continue_on_error=True,
         log_engine_metrics=False,
+        # content in parts, as a server gives it to the template
+        prepare_multimodal_stage={
+            "enabled": model.images,
+            "chat_template_content_format": "openai",
+            **LIGHT,
+        },
         chat_template_stage=LIGHT,
-        tokenize_stage=LIGHT,
-        detokenize_stage=LIGHT,
+        tokenize_stage=False,
+        detokenize_stage=False,
         runtime_env={"env_vars": environment},
         **on_cpu,
     )
-    return build_processor(
-        config,
-        preprocess=_prepared,
-        postprocess=partial(_response, model.model),
-        preprocess_map_kwargs=LIGHT,
-        postprocess_map_kwargs=LIGHT,
-    )
+    light = {"preprocess_map_kwargs": LIGHT, "postprocess_map_kwargs": LIGHT}
+    return build_processor(config, preprocess=_prepared, **light)
 
 
-def _expanded(calls_of: CallsOf, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _expanded(model: Model, calls_of: CallsOf, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The calls of one part as rows."""
     for call in calls_of(json.loads(row["item"])):
+        if call.images and not model.images:
+            raise EngineError(
+                f"engine vllm: model {model.model} is asked about images; say `images: true` if it sees"
+            )
         parameters: dict[str, Any] = dict(call.parameters)
         if call.schema is not None:
             parameters["structured_outputs"] = {"json": dict(call.schema)}
@@ -111,18 +122,28 @@ def _expanded(calls_of: CallsOf, row: Mapping[str, Any]) -> Iterator[dict[str, A
         yield {
             "item": row["item"],
             "id": call.id,
-            "messages": json.dumps(list(call.messages)),
+            "messages": json.dumps(chat_messages(call)),
             "parameters": json.dumps(parameters),
         }
 
 
+@dataclass(frozen=True)
+class Most:
+    """How many tokens an answer may have.
+
+    Arrow cannot hold it, and that is its point: rows that it stands in are pickled. Arrow would give parameters and
+    schemas each other's keys, with null where they have none, and cannot join all such rows.
+    """
+
+    tokens: int
+
+
 def _prepared(row: dict[str, Any]) -> dict[str, Any]:
+    parameters = json.loads(row["parameters"])
     return {
-        "item": row["item"],
-        "id": row["id"],
-        "most": json.loads(row["parameters"])["max_tokens"],
+        "most": Most(parameters["max_tokens"]),
         "messages": json.loads(row["messages"]),
-        "sampling_params": json.loads(row["parameters"]),
+        "sampling_params": parameters,
     }
 
 
@@ -134,13 +155,13 @@ def _response(model: str, row: dict[str, Any]) -> dict[str, Any]:
         "item": row["item"],
         "id": row["id"],
         "text": None if error else row["generated_text"],
-        "finish_reason": None if error else ("length" if written >= row["most"] else "stop"),
+        "finish_reason": None if error else ("length" if written >= row["most"].tokens else "stop"),
         "error": f"inference: {error}"[:500] if error else None,
         "prompt_tokens": int(row.get("num_input_tokens") or 0),
         "completion_tokens": written,
         "model": model,
         "engine": ENGINE,
-        "seconds": float(row.get("time_taken_llm") or 0.0),
+        "seconds": max(0.0, float(row.get("time_taken_llm") or 0.0)),  # -1 where it was refused
     }
 
 

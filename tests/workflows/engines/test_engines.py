@@ -133,3 +133,16 @@ def test_vllm_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EngineError, match="vllm is not installed here"):
         next(vllm.answer_parts(Model(engine="vllm", model="m"), [{}], list, print))
+
+
+def test_vllm_that_is_asked_about_images_must_be_said_to_see():
+    from workflows.engines.vllm import _expanded
+
+    asked = calls(1, images=(b"\x89PNG",))
+    blind = Model(engine="vllm", model="m")
+    with pytest.raises(EngineError, match="model m is asked about images; say `images: true`"):
+        list(_expanded(blind, lambda item: asked, {"item": "{}"}))
+    (row,) = _expanded(
+        Model(engine="vllm", model="m", images=True), lambda item: asked, {"item": "{}"}
+    )
+    assert "data:image/png;base64,iVBORw==" in row["messages"]
