@@ -190,7 +190,7 @@ class Layout:
         """The folders between drafts and documents, and what the documents are made of. Another OCR engine, which is
         what pages fall back to, or other guards ask nothing again.
         """
-        options = dict.fromkeys(("ocr", "ocr_languages", "ocr_cpu_seconds"))
+        options = dict.fromkeys(("ocr", "ocr_languages", "ocr_cpu_seconds", "vl_rounds"))
         drafted = {k: v for k, v in reading.items() if k != "assets"}
         drafted["options"] = dataclasses.asdict(reading["options"]) | options
         self.drafts[source] = self._folder("drafts", source, drafted)
@@ -201,7 +201,7 @@ class Layout:
             "drafts": self.drafts[source].path,
         }
         asked = question | {
-            "temperatures": vl.TEMPERATURES,
+            "temperatures": vl.TEMPERATURES[: reading["options"].vl_rounds],
             "max_tokens": vl.MAX_TOKENS,
             "parameters": model.parameters,
             "seed": self.plan.model.seed,

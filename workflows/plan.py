@@ -319,7 +319,7 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
 
 
 def _without_model(source: Source) -> Source:
-    options = {name: value for name, value in source.options.items() if name != "vl"}
+    options = {name: value for name, value in source.options.items() if name[:2] != "vl"}
     return source.model_copy(update={"options": options})
 
 

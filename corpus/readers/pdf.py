@@ -33,6 +33,7 @@ from corpus.pdf.assembly import assemble
 from corpus.pdf.ocr import Ocr
 from corpus.pdf.ocr_engines import identity
 from corpus.pdf.pages import PROVENANCE, PageText, PdfPart
+from corpus.pdf.vl import TEMPERATURES
 from corpus.readers.fields import failed
 from corpus.readers.files import Damaged, InputFile, open_input, read_whole, with_compression
 from corpus.readers.record import Failed, Page, Record, Skipped
@@ -52,11 +53,14 @@ class PdfOptions:
     ocr_languages: tuple[str, ...] = ()  # of the pages that OCR reads; none: what the engine takes
     ocr_cpu_seconds: float = 120  # of one page
     vl: bool = False  # pages without a text layer that can be trusted go to the plan's model `vl`
+    vl_rounds: int = len(TEMPERATURES)  # how often a page is asked about at most
 
     def __post_init__(self) -> None:
         for name in ("passwords", "ocr_languages"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not 1 <= self.vl_rounds <= len(TEMPERATURES):
+            raise ValueError(f"vl_rounds is {self.vl_rounds}: give 1 to {len(TEMPERATURES)}")
         if self.ocr_cpu_seconds <= 0:
             raise ValueError(f"ocr_cpu_seconds is {self.ocr_cpu_seconds}: give a number above 0")
         _ = self.settings

@@ -356,7 +356,7 @@ def _job(context: Context, source: Source) -> Job:
             role=ROLE,
             model=model.models[ROLE],
             prompt=pages.prompt,
-            rounds=len(vl.TEMPERATURES),
+            rounds=int(source.options.get("vl_rounds", len(vl.TEMPERATURES))),
             requests=pages.requests,
             responses={
                 key: Folder(root.root, f"{root.path}/{key}")

@@ -16,14 +16,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pymupdf
 import pytest
 
 from corpus.calls import RESPONSES, Call
 from tests import vl_model
+from tests.workflows.test_transcribe import plan
+from workflows.audit import audit
 from workflows.engines import Model, ask
 from workflows.engines.vllm import ENVIRONMENT, answer_parts
+from workflows.run import run, summary
 
 pytestmark = [
     pytest.mark.slow,
@@ -252,3 +256,45 @@ def test_a_server_is_asked_the_same(pages: Rows, url: str) -> None:
         assert served[row["id"]]["error"] is None
         assert served[row["id"]]["prompt_tokens"] == row["prompt_tokens"]
         assert served[row["id"]]["completion_tokens"] > 0
+
+
+def read_by(
+    folder: Path, url: str, rounds: int, **changes: str
+) -> tuple[list[dict[str, Any]], Any]:
+    """The pages table of three scanned pages, and what was asked."""
+    options = {"vl: true, ocr: none": f"vl: true, vl_rounds: {rounds}"} | changes
+    layout = run(
+        plan(folder, url, pages=3, files=1, **options),
+        str(folder / "lake"),
+        num_cpus=2,
+        until="transcribe",
+    )
+    files = f"{layout.pages['scans'].uri}/*.parquet"
+    assert audit(str(folder / "lake"), deep=True).problems == []
+    return pl.read_parquet(files).sort("page").to_dicts(), summary(layout)["asked"][0]
+
+
+def check_noise(pages: Sequence[dict[str, Any]], asked: Mapping[str, Any], rounds: int) -> None:
+    """Noise is turned down in every round, each time with its reason, and OCR has the last word."""
+    assert (len(pages), asked["requests"], asked["accepted"]) == (4, 4 * rounds, 0)
+    assert sum(n for name, n in asked.items() if name.startswith("rejected.")) == 4 * rounds
+    assert [page["attempts"] for page in pages] == [rounds] * 4
+    assert all(page["guard"] and page["tokens"] > 0 and page["seconds"] > 0 for page in pages)
+    features = [json.loads(page["features"]) for page in pages]
+    assert all(found["model"] == "seeing" and "rapidocr" in found["ocr"] for found in features)
+
+
+def test_pages_go_the_whole_way_through_the_engine(seeing: Path, tmp_path: Path) -> None:
+    model = (
+        f"engine: vllm, path: {seeing}, device: cpu, images: true, parameters: {{max_tokens: 24}}"
+    )
+    changes = {"engine: openai": model, "model: scripted": "model: seeing"}
+    check_noise(*read_by(tmp_path, "http://127.0.0.1:1/v1", 2, **changes), 2)
+
+
+def test_pages_go_the_whole_way_through_a_server(url: str, tmp_path: Path) -> None:
+    changes = {
+        "timeout: 0.5": "timeout: 60, parameters: {max_tokens: 24}",
+        "model: scripted": "model: seeing",
+    }
+    check_noise(*read_by(tmp_path, url, 3, **changes), 3)
