@@ -45,6 +45,8 @@ class Server:
         self.came = Counter[str]()  # bodies, by hash
         self.answered = Counter[str]()  # bodies whose answer the client has seen whole
         self.faulted = Counter[str]()
+        self.seeds = Counter[int]()  # of the calls that came ...
+        self.seeds_answered = Counter[int]()  # ... and of those whose answer was sent whole
         self.busy = self.busiest = 0
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -93,6 +95,8 @@ class Server:
         body = await request.read()
         key = hashlib.sha256(body).hexdigest()
         self.came[key] += 1
+        seed = json.loads(body).get("seed", 0)
+        self.seeds[seed] += 1
         fault = self._drawn(key)
         self.faulted[fault or "none"] += 1
         if fault == "429":
@@ -106,6 +110,7 @@ class Server:
         if fault == "stall":
             await asyncio.sleep(3600)
         self.answered[key] += 1
+        self.seeds_answered[seed] += 1
         if fault == "not_json":
             return web.Response(text="{not json", content_type="application/json")
         question = json.loads(body)
