@@ -3,9 +3,9 @@
     make bench-faults           PAGES=2000 KILLS=5 SEED=1
 
 Scanned pages go to a scripted reader behind an OpenAI-compatible server on loopback, in which 30 % of the calls fail:
-429 with `Retry-After`, 500, a cut connection, an endless stall, no JSON, a cut answer, a loop, a refusal, another language,
-nothing. The run is killed with SIGKILL at random moments and started again. Beside it stands a run without faults and
-kills. A request is known by the seed that it carries; a response is committed when an entry in the lake names it.
+429 with `Retry-After`, 500, a cut connection, an endless stall, no JSON, a cut answer, a loop, a refusal, another
+language, nothing. The run is killed with SIGKILL at random moments and started again. Beside it stands a run without
+faults and kills. A request is known by its seed; a response is committed when an entry in the lake names it.
 Ends with an error where a page is lost or doubled, a text differs, a committed request is sent again, or a kill costs
 more requests than one flush window and those in flight.
 """
