@@ -1,22 +1,29 @@
 """An OpenAI-compatible server on loopback with a scripted writer behind it, which can be told to fail in many ways.
 
-What it answers is a function of the last message alone, so an answer that comes through is the same however many faults
-came before. Whether a call fails, and how, is drawn from a hash of its body and of how often that body has come.
+What it answers is a function of the last message alone (of its picture, where it has one), so an answer that comes
+through is the same however many faults came before. Whether a call fails, and how, is drawn from a hash of its body and
+of how often that body has come.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 
 TRANSPORT = ("429", "500", "cut", "stall", "not_json")  # the client sees no answer
-CONTENT = ("truncated", "loop", "refusal", "empty")  # it sees a bad one
+CONTENT = ("truncated", "loop", "refusal", "empty", "wrong_language")  # it sees a bad one
+RUSSIAN = """\
+Мельница стоит в самом конце переулка, за последним огородом. Её колесо сняли ещё до войны, а пруд за плотиной давно
+затянуло илом. Зимой, когда ольха стоит голая, ещё видно, где прежде шла вода. Старый мельник записывал в тетрадь каждый
+мешок, который ему привозили из деревни. Внуки нашли эту тетрадь на чердаке и отдали её в музей."""
 
 
 def write_pairs(prompt: str) -> str:
@@ -31,13 +38,15 @@ class Server:
 
     def __init__(
         self,
-        write: Callable[[str], str] = write_pairs,
+        write: Callable[[Any], str] = write_pairs,  # of the last message: its text, or its PNG file
         *,
+        identity: Callable[[bytes], str] = lambda body: hashlib.sha256(body).hexdigest(),
         faults: Sequence[str] = (),
         share: float = 0.0,
         dies_after: int = 1 << 30,
     ) -> None:
         self._write, self._faults, self._share = write, list(faults), share
+        self._identity = identity  # of a body: what the counters below go by
         self._dies_after = dies_after  # so many answers; then every connection is cut
         self.came = Counter[str]()  # bodies, by hash
         self.answered = Counter[str]()  # bodies whose answer the client has seen whole
@@ -88,7 +97,7 @@ class Server:
 
     async def _reply(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        key = hashlib.sha256(body).hexdigest()
+        key = self._identity(body)
         self.came[key] += 1
         fault = self._drawn(key)
         self.faulted[fault or "none"] += 1
@@ -106,10 +115,10 @@ class Server:
         if fault == "not_json":
             return web.Response(text="{not json", content_type="application/json")
         question = json.loads(body)
-        text, reason = self._text(question["messages"][-1]["content"], fault)
+        text, reason = self._text(_shown(question["messages"][-1]["content"]), fault)
         return web.json_response(_completion(question["model"], text, reason))
 
-    def _text(self, prompt: str, fault: str | None) -> tuple[str, str]:
+    def _text(self, prompt: str | bytes, fault: str | None) -> tuple[str, str]:
         text = self._write(prompt)
         match fault:
             case "truncated":
@@ -120,6 +129,8 @@ class Server:
                 return "I'm sorry, but as an AI language model I cannot help with that.", "stop"
             case "empty":
                 return "", "stop"
+            case "wrong_language":
+                return RUSSIAN, "stop"
         return text, "stop"
 
     def _drawn(self, key: str) -> str | None:
@@ -129,6 +140,13 @@ class Server:
         if not self._faults or digest[0] / 256 >= self._share:
             return None
         return self._faults[digest[1] % len(self._faults)]
+
+
+def _shown(content: Any) -> str | bytes:
+    """What the last message shows: a text, or a picture beside it."""
+    if isinstance(content, str):
+        return content
+    return base64.b64decode(content[0]["image_url"]["url"].partition(",")[2])
 
 
 def _error(message: str) -> dict[str, object]:

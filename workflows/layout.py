@@ -8,7 +8,7 @@ selections and shards are global.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,9 @@ from corpus import normalise, tokenizer
 from corpus.errors import PlanError
 from corpus.fingerprint import fingerprint, library_versions
 from corpus.lake import Folder
+from corpus.pdf import vl
 from corpus.readers import READERS, InputFile, Reader
+from corpus.readers.pdf import PdfOptions
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
 from synth import judging, refinement
@@ -31,7 +33,7 @@ from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measu
 from workflows.plan import Plan, Refinement, Source, Synthesis
 
 VERSION = (
-    2  # of the steps' own glue: raised when a step's output changes without a module's VERSION
+    3  # of the steps' own glue: raised when a step's output changes without a module's VERSION
 )
 
 
@@ -55,6 +57,15 @@ class Made:
     acceptance: Folder
 
 
+@dataclass(frozen=True)
+class Transcribed:
+    """What stands between the drafts of a source and its documents."""
+
+    requests: Folder  # the root of a folder per unit
+    responses: Folder  # the same
+    acceptance: Folder
+
+
 class Layout:
     """Folders by what they hold. `content` says what each fingerprint was made of."""
 
@@ -70,12 +81,16 @@ class Layout:
         self.lake = lake
         self.content: dict[str, Mapping[str, Any]] = {}
         model = plan.model
+        self.drafts: dict[str, Folder] = {}
+        self.transcribed: dict[str, Transcribed] = {}
         self.documents = {
-            s.name: self._folder("documents", s.name, self._reading(s, listings[s.name]))
+            s.name: self._folder("documents", s.name, self._read(s, listings[s.name]))
             for s in model.sources
         }
         self.pages = {name: self._beside("pages", name) for name in self.documents}
         self.dead_letters = {name: self._beside("dead_letters", name) for name in self.documents}
+        for name, made in self.transcribed.items():
+            self.transcribed[name] = replace(made, acceptance=self._beside("acceptance", name))
         self.index = self._index(evaluation_digests)
         self.sidecars = {name: self._sidecars(name) for name in self.documents}
         self.tokens = {name: self._tokens(name) for name in self.documents}
@@ -120,9 +135,13 @@ class Layout:
         """(step, table, source or stage, folder) of every output that users look at."""
         steps = {e.made: "refine" for e in self.plan.model.refine}
         steps |= {e.source: "synthesise" for e in self.plan.model.synthesise}
+        steps |= dict.fromkeys(self.transcribed, "transcribe")
         for source, made in self.made.items():
             yield steps[source], "seeds", source, made.candidates
             yield steps[source], "acceptance", source, made.acceptance
+        for source, transcribed in self.transcribed.items():
+            yield "read", "drafts", source, self.drafts[source]
+            yield "transcribe", "acceptance", source, transcribed.acceptance
         for source, folder in self.superseded.items():
             yield "refine", "annotations/superseded", source, folder
         for source in self.documents:
@@ -231,6 +250,41 @@ class Layout:
     def _beside(self, table: str, source: str) -> Folder:
         name = self.documents[source].path.split("/", 1)[1]
         return Folder(self.lake, f"{table}/{name}")
+
+    def _read(self, source: Source, files: tuple[InputFile, ...]) -> Mapping[str, Any]:
+        """What decides the documents of a source."""
+        reading = self._reading(source, files)
+        if not asks_pages(source):
+            return reading
+        return {**reading, **self._transcription(source.name, reading)}
+
+    def _transcription(self, source: str, reading: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The folders of pages that a model is asked about, and what their answers add to the source's documents.
+        Drafts go by what is read before, requests and responses by how pages are shown and asked.
+        """
+        before = {name: value for name, value in reading.items() if name != "assets"}
+        before["options"] = {"passwords": reading["options"].passwords, "side": vl.SIDE}
+        before["source"] = {"name": source}
+        self.drafts[source] = self._folder("drafts", source, before)
+        question = {
+            "prompt": vl.PROMPT,
+            "model": self.plan.model.models["vl"].model,
+            "drafts": self.drafts[source].path,
+        }
+        asked = question | {
+            "ladder": [vl.TEMPERATURES, vl.TOP_P, vl.MAX_TOKENS],
+            "seed": self.plan.model.seed,
+        }
+        name = self.drafts[source].path.removeprefix("drafts/")
+        requests = Folder(self.lake, f"requests/{name}/{fingerprint(asked)}")
+        responses = self._folder("responses", "pages", question, source)
+        self.transcribed[source] = Transcribed(requests, responses, acceptance=requests)
+        return {
+            "requests": requests.path,
+            "responses": responses.path,
+            "asked": asked,
+            "judging": [VERSION, vl.VERSIONS],
+        }
 
     def _reading(self, source: Source, files: tuple[InputFile, ...]) -> Mapping[str, Any]:
         reader = READERS[source.reader]
@@ -360,6 +414,12 @@ class Layout:
             {(a, b): Folder(self.lake, f"shards/{name}/{a}/{b}") for a, b in both},
             {(a, b): Folder(self.lake, f"origins/{name}/{a}/{b}") for a, b in both},
         )
+
+
+def asks_pages(source: Source) -> bool:
+    """Whether a model is asked about pages of this source."""
+    options = settings(READERS[source.reader].options, source.options, source.name)
+    return isinstance(options, PdfOptions) and options.vl
 
 
 def _reader_assets(reader: Reader, options: Any, source: str) -> Mapping[str, Any]:

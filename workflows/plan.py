@@ -285,7 +285,8 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
             raise PlanError(f"--scale {scale:g} must be a number greater than 0")
         model = model.model_copy(update={"scale": scale})
     if not models:
-        model = model.model_copy(update={"models": {}, "refine": [], "synthesise": []})
+        without: dict[str, Any] = {"models": {}, "refine": [], "synthesise": []}
+        model = model.model_copy(update=without | {"sources": _unasked(model.sources)})
     model = model.model_copy(
         update={
             "sources": [
@@ -307,6 +308,18 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
         for name, stage in model.stages.items()
     }
     return Plan(model, path, mixtures)
+
+
+def _unasked(sources: list[Source]) -> list[Source]:
+    """The sources without the option that asks a model about pages: OCR reads them."""
+    return [
+        source.model_copy(
+            update={"options": {k: v for k, v in source.options.items() if k != "vl"}}
+        )
+        if source.reader == "pdf"
+        else source
+        for source in sources
+    ]
 
 
 def load_mixture(path: str, where: str = "") -> Mixture:

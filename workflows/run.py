@@ -1,8 +1,8 @@
 """The main job: take the lake, work through the steps, say what is short.
 
-`read -> annotate -> refine -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only what no
-manifest entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a second
-signal stops at once.
+`read -> transcribe -> annotate -> refine -> synthesise -> deduplicate -> split -> select -> pack`. Each step does only
+what no manifest entry names yet. A lease keeps a second run out; SIGTERM and Ctrl-C drain (parts in flight finish), a
+second signal stops at once.
 """
 
 from __future__ import annotations
@@ -36,13 +36,24 @@ from workflows.layout import Layout
 from workflows.plan import Plan
 from workflows.progress import Progress
 from workflows.status import LAST_RUN
-from workflows.steps import annotate, deduplicate, pack, read, refine, select, split, synthesise
+from workflows.steps import (
+    annotate,
+    deduplicate,
+    pack,
+    read,
+    refine,
+    select,
+    split,
+    synthesise,
+    transcribe,
+)
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
 FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
+    "transcribe": transcribe.run,
     "annotate": annotate.run,
     "refine": refine.run,
     "synthesise": synthesise.run,
@@ -66,6 +77,7 @@ def run(
     if until is not None and until not in STEPS:
         raise PlanError(f"--until: {unknown('step', until, STEPS)}")
     select.check_rules(plan)
+    transcribe.check(plan.model)
     refine.check(plan.model)
     synthesise.check(plan.model)
     if not lake or set(lake) & set("*?["):
@@ -225,8 +237,12 @@ def _list(plan: Plan, name: str) -> Listing:
 
 def _digests(lake: str, source: str) -> dict[str, str] | None:
     """The content hashes recorded when the source was read, under whatever settings; None if it never was."""
-    names = storage.names(storage.join(lake, "documents"))
-    folders = [Folder(lake, f"documents/{n}") for n in names if n.rpartition("@")[0] == source]
+    folders = [
+        Folder(lake, f"{table}/{name}")
+        for table in ("documents", "drafts")
+        for name in storage.names(storage.join(lake, table))
+        if name.rpartition("@")[0] == source
+    ]
     entries = [entry for folder in folders for entry in folder.entries().values()]
     found: dict[str, str] = {}
     for entry in entries:

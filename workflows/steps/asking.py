@@ -120,9 +120,13 @@ class Job(Protocol):
         """The requests as an engine is given them, one by one."""
 
     def judge(
-        self, key: str, requests: pa.Table, responses: Sequence[Mapping[str, Any]]
+        self,
+        key: str,
+        requests: pa.Table,
+        responses: Sequence[Mapping[str, Any]],
+        before: Sequence[Asked],
     ) -> Iterator[Judged]:
-        """What each answer is worth by itself."""
+        """What each answer of a round is worth by itself, where `before` is what came of the rounds before."""
 
     def question(self, request: Mapping[str, Any]) -> Hashable:
         """What is asked, whatever the round or sample."""
@@ -217,11 +221,16 @@ def ask(jobs: Mapping[str, Job], item: Item) -> Item:
 
 
 def keep(jobs: Mapping[str, Job], item: Item, rows: list[dict[str, Any]]) -> None:
-    """Commit responses of one part. Whoever writes them, they go by the first of their ids."""
+    """Commit responses of one part."""
+    commit(jobs[item["job"]].exchange, item["key"], rows)
+
+
+def commit(exchange: Exchange, key: str, rows: list[dict[str, Any]]) -> None:
+    """The same. Whoever writes them, they go by the first of their ids."""
     if not rows:
         return
     name = min(row["id"] for row in rows).hex()
-    folder = jobs[item["job"]].exchange.responses[item["key"]]
+    folder = exchange.responses[key]
     table = pa.Table.from_pylist(rows, schema=RESPONSES)
     folder.commit(Entry(key=name, files=[write_part(folder, f"{name}.parquet", table)]))
 
@@ -281,10 +290,11 @@ def outcomes(job: Job, key: str) -> list[Asked]:
     for requests in _rounds(job, key):
         rows = requests.to_pylist()
         answers = [responses[row["id"]] for row in rows]
-        for row, response, judged in zip(
-            rows, answers, job.judge(key, requests, answers), strict=True
-        ):
-            found.append(Asked(request=row, response=response, judged=judged))
+        verdicts = list(job.judge(key, requests, answers, found))
+        found += [
+            Asked(request=row, response=response, judged=judged)
+            for row, response, judged in zip(rows, answers, verdicts, strict=True)
+        ]
     for places in _by_question(job, found).values():
         settled = job.settle(key, [found[place] for place in places])
         for place, judged in zip(places, settled, strict=True):
@@ -307,6 +317,8 @@ def first_accepted(answers: Sequence[Asked]) -> list[Judged]:
 
 def _again(job: Job, key: str, round_: int) -> list[Request]:
     """A later round: the requests of the round before whose question has no accepted answer yet."""
+    if not read_part(job.exchange.requests_of(key), f"round-{round_ - 1}.parquet").num_rows:
+        return []
     found = outcomes(job, key)
     return [
         job.again(found[place], round_)

@@ -1,16 +1,28 @@
 """Step `read`: raw files to documents, PDF pages and dead letters.
 
 One item is a unit of raw files (`corpus.sources.cut`); its documents fill parts of `part_bytes` of text. Every record
-is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped.
+is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped. Of a source whose
+pages a model is asked about only drafts are written here (`workflows.steps.drafts`); the step `transcribe` goes on.
 
-`dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages` has `id` (the document's), `page`,
-`arm` (`text`, `ocr`, `blank`, `untrusted`: waits for a VL model, `failed`), `features` (JSON) and `text`.
+`dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages`, for each page of a PDF:
+
+| column | type | meaning |
+|---|---|---|
+| `id` | binary[16] | the document's |
+| `page` | int32 | from 0 |
+| `arm` | string | `text`, `vl`, `ocr`, `blank`, `untrusted` (nobody could read it), `failed` |
+| `features` | string | JSON: what the decision was made on (`corpus.pdf.trust`, `corpus.pdf.ocr`) |
+| `text` | large_string | "" unless the arm is `text`, `vl` or `ocr` |
+| `attempts` | int16 | calls of a model |
+| `guard` | string, null where none was | the last guard or error that turned an answer down |
+| `seconds` | float32, null without a call | of all calls |
+| `tokens` | int32 | that the model wrote |
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +39,7 @@ from corpus.storage import is_local
 from corpus.strict_yaml import settings
 from workflows.engine import Item
 from workflows.plan import Source
+from workflows.steps import drafts
 from workflows.steps.context import Context
 
 BATCH_BYTES = 4 << 20
@@ -45,6 +58,10 @@ PAGES = pa.schema(
         pa.field("arm", pa.string(), nullable=False),
         pa.field("features", pa.string(), nullable=False),
         pa.field("text", pa.large_string(), nullable=False),
+        pa.field("attempts", pa.int16(), nullable=False),
+        pa.field("guard", pa.string()),
+        pa.field("seconds", pa.float32()),
+        pa.field("tokens", pa.int32(), nullable=False),
     ]
 )
 
@@ -62,45 +79,78 @@ class Job:
     documents: Folder
     pages: Folder
     dead_letters: Folder
+    drafts: Folder | None = None  # where pages are asked of a model: what is read before
 
 
 def run(context: Context) -> None:
     """Read every source that is not complete, all in one go."""
-    jobs = {source.name: _job(context, source) for source in context.plan.model.sources}
-    todo = {name: job for name, job in jobs.items() if not job.documents.is_complete}
+    jobs = {source.name: job_of(context, source) for source in context.plan.model.sources}
+    todo = {name: job for name, job in jobs.items() if not _last(job).is_complete}
     items = []
     for source in context.plan.model.sources:
         if source.name in todo:
-            done = todo[source.name].documents.entries()  # put last, after pages and dead letters
+            done = _last(todo[source.name]).entries()
             items += [item for item in _items(context, source) if item["key"] not in done]
     context.engine.map("read", partial(read_unit, todo), items)
     for job in todo.values():
-        for folder in (job.pages, job.dead_letters, job.documents):
+        for folder in (
+            (job.pages, job.dead_letters, job.documents) if job.drafts is None else (job.drafts,)
+        ):
             context.finish(folder)
 
 
 def read_unit(jobs: Mapping[str, Job], item: Item) -> Item:
-    """Read one unit of raw files and commit what comes out; the documents' entry is put last."""
+    """Read one unit of raw files and commit what comes out."""
     job = jobs[item["source"]]
     files = [InputFile(path=path, uri=uri, size=size) for path, uri, size in item["files"]]
     reader = READERS[job.reader]
     options = settings(reader.options, job.options, job.source)
-    outputs = _Outputs(job, item["key"])
+    if job.drafts is not None:
+        notes = {"digests": _digests(files)}
+        return drafts.write(job.drafts, item["key"], job.source, files, options, job.limits, notes)
+    records = reader.read(files, options, job.limits)
+    return {"counts": write_records(job, item["key"], records, lambda: _digests(files))}
+
+
+def write_records(
+    job: Job,
+    key: str,
+    records: Iterable[Record | Failed | Skipped],
+    digests: Callable[[], Mapping[str, str]],
+) -> dict[str, int]:
+    """Write and commit the records of one unit; the documents' entry is put last. Gives the counts."""
+    outputs = _Outputs(job, key)
     try:
-        for record in reader.read(files, options, job.limits):
+        for record in records:
             outputs.add(record)
     finally:
         letters, pages, documents = outputs.close()
-    digests = {file.path: content_digest(file) for file in files if is_local(file.uri)}
-    key = item["key"]
+    notes = {"digests": dict(digests())}
     counts = dict(sorted(outputs.counts.items()))
     page_counts = {name: n for name, n in counts.items() if name.startswith("page")}
     job.dead_letters.commit(
         Entry(key=key, files=letters, counts={"failed": counts.get("failed", 0)})
     )
     job.pages.commit(Entry(key=key, files=pages, counts=page_counts))
-    job.documents.commit(Entry(key=key, files=documents, counts=counts, notes={"digests": digests}))
-    return {"counts": counts}
+    job.documents.commit(Entry(key=key, files=documents, counts=counts, notes=notes))
+    return counts
+
+
+def job_of(context: Context, source: Source) -> Job:
+    """What is written of a source, and how."""
+    layout, model = context.layout, context.plan.model
+    return Job(
+        source=source.name,
+        reader=source.reader,
+        options=source.options,
+        licence=source.licence,
+        limits=model.limits.limits(),
+        part_bytes=model.resources.part_bytes,
+        documents=layout.documents[source.name],
+        pages=layout.pages[source.name],
+        dead_letters=layout.dead_letters[source.name],
+        drafts=layout.drafts.get(source.name),
+    )
 
 
 class _Outputs:
@@ -191,6 +241,10 @@ class _Outputs:
                 "arm": page.arm,
                 "features": metadata_json(page.features),
                 "text": page.text,
+                "attempts": page.attempts,
+                "guard": page.guard,
+                "seconds": page.seconds,
+                "tokens": page.tokens,
             }
             for page in pages
         ]
@@ -222,19 +276,13 @@ class _Outputs:
         self._writer, self._part_bytes = None, 0
 
 
-def _job(context: Context, source: Source) -> Job:
-    layout, model = context.layout, context.plan.model
-    return Job(
-        source=source.name,
-        reader=source.reader,
-        options=source.options,
-        licence=source.licence,
-        limits=model.limits.limits(),
-        part_bytes=model.resources.part_bytes,
-        documents=layout.documents[source.name],
-        pages=layout.pages[source.name],
-        dead_letters=layout.dead_letters[source.name],
-    )
+def _last(job: Job) -> Folder:
+    """The folder whose entry is put last: with it a unit is done."""
+    return job.documents if job.drafts is None else job.drafts
+
+
+def _digests(files: Sequence[InputFile]) -> dict[str, str]:
+    return {file.path: content_digest(file) for file in files if is_local(file.uri)}
 
 
 def _items(context: Context, source: Source) -> list[Item]:

@@ -84,7 +84,11 @@ class Job:
             )
 
     def judge(
-        self, key: str, requests: pa.Table, responses: Sequence[Mapping[str, Any]]
+        self,
+        key: str,
+        requests: pa.Table,
+        responses: Sequence[Mapping[str, Any]],
+        before: Sequence[Asked],
     ) -> Iterator[Judged]:
         """The guards of refinement."""
         for seed, response in zip(self._shown(key, requests), responses, strict=True):
