@@ -3,6 +3,7 @@
 | edge | equation, per unit or part |
 |---|---|
 | read | records = documents + failed + skipped; rows of documents, dead_letters and pages as counted |
+| transcribe | records of drafts = records of documents; rows of acceptance = requests = accepted + rejected |
 | annotate, tokens, duplicates, splits, selections | same parts, and as many rows, as documents |
 | deduplicate | documents with rank > 0 = members of clusters - clusters |
 | split | documents = train + validation + targets + held_out |
@@ -82,6 +83,10 @@ def audit(lake: str, *, deep: bool = False) -> Audit:
             _check_read(output, outputs["dead_letters", source], outputs["pages", source], result)
         elif table.startswith(ALIGNED):
             _check_aligned(output, outputs["documents", source], result)
+        elif table == "acceptance":
+            _check_accepted(output, result)
+        elif table == "drafts":
+            _check_drafts(output, outputs.get(("documents", source)), result)
         if table == "splits":
             _check_parts_of(output, "split.", result)
         elif table.startswith("selections/"):
@@ -153,6 +158,23 @@ def _check_read(documents: Output, letters: Output, pages: Output, result: Audit
         result.equal(f"{where}: rows of dead_letters = failed", rows, count["failed"])
         rows = pages.entries[key].rows if key in pages.entries else -1
         result.equal(f"{where}: rows of pages = pages", rows, count.get("pages", 0))
+
+
+def _check_accepted(acceptance: Output, result: Audit) -> None:
+    for key, entry in acceptance.entries.items():
+        count, where = entry.counts, f"acceptance of {acceptance.name}, part {key}"
+        parts = count["accepted"] + count["rejected"]
+        result.equal(f"{where}: requests = accepted + rejected", count["requests"], parts)
+        result.equal(f"{where}: rows = requests", entry.rows, count["requests"])
+
+
+def _check_drafts(drafts: Output, documents: Output | None, result: Audit) -> None:
+    if documents is None:  # not asked about yet
+        return
+    for key, entry in drafts.entries.items():
+        there = documents.entries[key].counts["records"] if key in documents.entries else -1
+        what = f"drafts of {drafts.name}, unit {key}: records = records of documents"
+        result.equal(what, entry.counts["records"], there)
 
 
 def _check_aligned(output: Output, documents: Output, result: Audit) -> None:

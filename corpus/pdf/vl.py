@@ -13,6 +13,7 @@ write. `judge_page` gives a verdict of every guard, in this order; the first tha
 
 | guard | the answer fails where |
 |---|---|
+| `header` | it begins with a line about the page that cannot be read: it would become text |
 | `rotation` | the model says that the page lies on its side or head; the detail is `90`, `180` or `270`, clockwise |
 | `truncated` | it did not stop by itself |
 | `blank` | the page is called blank, and there is ink on it, or text below |
@@ -90,6 +91,8 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _FENCED = re.compile(r"\s*```(?:markdown|md|)[ \t]*\n(.*?)\n?```\s*", re.DOTALL)
+_MALFORMED = re.compile(r"\W*(?:rotation\w*|(?:is_)?blank)\W{0,3}[:=]", re.IGNORECASE)
+_REMARK = re.compile(r"\([^()]*\)")
 _SKIPPED = re.compile(r"[-\s`]*|```\w*")
 _MARKUP = re.compile(r"<[^<>]{1,200}>|\\[A-Za-z]+|https?://\S+")
 _HAN = tuple(SCRIPTS.index(name) for name in ("Jpan", "Hans", "Hant"))
@@ -103,6 +106,7 @@ class Answer:
     rotation: int  # degrees clockwise that would turn it upright
     blank: bool
     text: str
+    unread: bool  # it begins with a line about the page, which cannot be read
 
 
 def parameters(round_: int, seed: int) -> dict[str, Any]:
@@ -134,12 +138,14 @@ def parse(answer: str) -> Answer:
         fields, rest = _front_matter(answer)
     fenced = _FENCED.fullmatch(rest)
     rest = fenced[1] if fenced and rest.lstrip()[3:4] == "m" else rest
+    unread = not fields and bool(_MALFORMED.match(rest))
     said = fields.get("blank", fields.get("is_blank", ""))
     turned = fields.get("rotation", fields.get("rotation_correction", ""))
     return Answer(
         rotation=_degrees(turned),
         blank=said.startswith(("yes", "true")),
         text=rest.strip(),
+        unread=unread,
     )
 
 
@@ -165,6 +171,7 @@ def judge_page(
     """
     said = parse(answer)
     verdicts = [
+        verdict("header", said.text[:60] if said.unread else None),
         verdict("rotation", str(said.rotation) if said.rotation else None),
         truncated(finish_reason),
     ]
@@ -204,9 +211,8 @@ def _front_matter(answer: str) -> tuple[dict[str, str], str]:
     fields: dict[str, str] = {}
     lines = answer.split("\n")
     for number, line in enumerate(lines):
-        pieces = [
-            _FIELD.fullmatch(piece.strip(" *_`\"'{}#>.")) for piece in re.split("[,;|]", line)
-        ]
+        parts = re.split("[,;|]", _REMARK.sub("", line))
+        pieces = [_FIELD.fullmatch(part.strip(" *_`\"'{}#>.")) for part in parts]
         here = {match[1].lower(): match[2].strip().lower() for match in pieces if match}
         if len(here) == len(pieces) and not here.keys() & fields.keys():
             fields |= here
