@@ -1,13 +1,12 @@
-"""A server that fails in ten ways, and a run that is killed: is a page lost, doubled, or asked again for nothing?
+"""Is every page there, once and with the right text, when a model's server fails in every way and the run is killed?
 
     make bench-faults           PAGES=2000 KILLS=5 SEED=1
 
-Scanned pages go to a scripted reader behind an OpenAI-compatible server on loopback, in which 30 % of the calls fail:
-429 with `Retry-After`, 500, a cut connection, an endless stall, no JSON, a cut answer, a loop, a refusal, another
-language, nothing. The run is killed with SIGKILL at random moments and started again. Beside it stands a run without
-faults and kills. A request is known by its seed; a response is committed when an entry in the lake names it.
-Ends with an error where a page is lost or doubled, a text differs, a committed request is sent again, or a kill costs
-more requests than one flush window and those in flight.
+Scanned pages (`tests.scans`) are read by a scripted model on loopback, twice: by an undisturbed run, and by one whose
+server fails at 30 % of its calls, in all ten ways of `tests.servers`, while the run (`tokenmill run`, a process) is
+killed with SIGKILL at random moments of asking and started again. Counted are pages in the lake and requests at the
+server: a request is told by the seed that it carries. What was committed is read from the lake after each kill.
+Exits with 1 where a figure is not what it has to be.
 """
 
 from __future__ import annotations
@@ -20,164 +19,254 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+import psutil
 
 from benchmarks.results import Figure, report
+from corpus import open_lake
 from corpus.lake import Folder
-from tests.scans import read, scan
-from tests.servers import CONTENT, LANGUAGE, TRANSPORT, Server
+from tests.scans import read_page, scan
+from tests.servers import CONTENT, TRANSPORT, Server
+from workflows.audit import audit
 
-PAGES, KILLS = int(os.environ.get("PAGES", "2000")), int(os.environ.get("KILLS", "5"))
-SEED = int(os.environ.get("SEED", "1"))
-ROOT = Path("build/faults")
-PAGES_PER_FILE = 50
+FAULTS = (*TRANSPORT, *CONTENT)
 SHARE = 0.3
-FLUSH, IN_FLIGHT = 16, 16
+FLUSH, IN_FLIGHT = 32, 16
+PAGES_OF_FILE = 25
+TURNED, BLANK = 37, 53  # every so many pages one is turned, one is blank
 PLAN = """\
 name: faults
 sources:
-  - {name: scans, reader: pdf, path: scans, kind: pdf, options: {vl: true, ocr: none}}
+  - {name: scans, reader: pdf, path: SCANS, kind: pdf, options: {vl: true, ocr: none}}
 models:
-  vl: {engine: openai, model: scripted, base_url: 'URL', timeout: 1, retries: 1, flush: FLUSH, in_flight: FLIGHT}
+  vl: {engine: openai, model: scripted, base_url: 'URL', timeout: 3, retries: 4, flush: FLUSH, in_flight: IN_FLIGHT}
 stages:
-  general: {seq_len: 256, budget: 1.0e6, mixture: all.yaml}
-resources: {part_bytes: 400000}
+  general: {seq_len: 64, budget: 1.0e3, mixture: all.yaml}
+resources: {part_bytes: 65536, num_cpus: 2}
 """
 
 
+@dataclass
+class Kill:
+    """What was there when the run was dead."""
+
+    committed: set[str]
+    came: Counter[str]
+    answered: Counter[str]
+
+
+@dataclass
+class Found:
+    """What one run left, and what was seen at its server."""
+
+    lake: str
+    seconds: float
+    server: Server
+    kills: list[Kill] = field(default_factory=list)
+
+    @property
+    def pages(self) -> pl.DataFrame:
+        """The pages as they were read."""
+        return open_lake(self.lake).pages("scans").sort("id", "page").collect()
+
+    def sent_again(self) -> int:
+        """Requests that were sent after their response was committed."""
+        return sum(
+            self.server.came[key] > kill.came[key] for kill in self.kills for key in kill.committed
+        )
+
+    def lost(self) -> list[int]:
+        """Of each kill, the requests that had been answered, were not committed, and so were sent once more."""
+        return [len(kill.answered.keys() - kill.committed) for kill in self.kills]
+
+
 def main() -> None:
-    shutil.rmtree(ROOT, ignore_errors=True)
-    (ROOT / "scans").mkdir(parents=True)
-    (ROOT / "all.yaml").write_text("name: all\nrules: {some: n_tokens > 3}\n")
-    for start in range(0, PAGES, PAGES_PER_FILE):
-        numbers = range(start, min(start + PAGES_PER_FILE, PAGES))
-        scan(ROOT / "scans" / f"{start:06d}.pdf", numbers)
-    with Server(read) as server:
-        started = time.monotonic()
-        _run(server.url, "calm")
-        calm = time.monotonic() - started
-    with Server(read, faults=(LANGUAGE, *TRANSPORT, *CONTENT), share=SHARE) as server:
-        started = time.monotonic()
-        again, windows = _killed(server)
-        stormy = time.monotonic() - started
-    report(
-        "faults",
-        [
-            *_figures(server, again, windows),
-            Figure(
-                measure="seconds, beside a run without faults and kills",
-                unit="s",
-                ours=stormy,
-                reference=calm,
-                beside="calm run",
-            ),
-        ],
+    pages, kills, seed = (
+        int(os.environ.get(name, default))
+        for name, default in (("PAGES", "2000"), ("KILLS", "5"), ("SEED", "1"))
     )
+    folder = Path(os.environ.get("LAKES", "build/lakes")) / "faults"
+    shutil.rmtree(folder, ignore_errors=True)
+    calm, stormy = compare(folder, pages, kills, seed)
+    report("faults", figures(calm, stormy, pages))
+    print("faults:", dict(sorted(stormy.server.faulted.items())))
+    print("attempts:", dict(sorted(Counter(stormy.pages["attempts"].to_list()).items())))
+    problems = problems_of(calm, stormy, pages, kills)
+    if problems:
+        sys.exit("\n".join(problems))
+    print("every page is there once, with the text of the undisturbed run")
 
 
-def _killed(server: Server) -> tuple[int, list[int]]:
-    """Kill the run at `KILLS` moments, then let it finish: committed requests that came again, and per kill how many
-    requests were answered twice.
-    """
-    draw = random.Random(SEED)
-    moments = sorted(draw.randrange(PAGES // 20, PAGES) for _ in range(KILLS))
-    again, windows = 0, []
-    for moment in [*moments, None]:
-        committed, before = _committed(), Counter(server.seeds)
-        answered = set(server.seeds_answered)
-        process = subprocess.Popen(_command(server.url, "stormy"), stderr=subprocess.DEVNULL)
-        while process.poll() is None and (moment is None or server.came.total() < moment):
-            time.sleep(0.05)
-        if process.poll() is None:
-            process.kill()
-        elif process.returncode:
-            sys.exit(f"the run failed with exit code {process.returncode}")
-        process.wait()
-        time.sleep(3)  # workers of a dead driver end
-        sent = Counter(server.seeds) - before
-        again += sum(sent[seed] for seed in committed)
-        windows.append(sum(seed in answered and seed not in committed for seed in sent))
-        print(
-            f"  {server.came.total()} calls so far, {len(committed)} responses were committed",
-            flush=True,
+def compare(folder: Path, pages: int, kills: int, seed: int) -> tuple[Found, Found]:
+    """The undisturbed run, and the other."""
+    folder.mkdir(parents=True)
+    make_scans(folder / "scans", pages)
+    with Server(read_page, identity=_seed) as server:
+        calm = _run(folder, "calm", server, [])
+    moments = random.Random(seed)
+    with Server(read_page, identity=_seed, faults=FAULTS, share=SHARE) as server:
+        calls = pages / (kills + 1)
+        stormy = _run(
+            folder, "stormy", server, [moments.uniform(0.2, 1) * calls for _ in range(kills)]
         )
-    return again, windows[1:]
+    return calm, stormy
 
 
-def _committed() -> set[int]:
-    """Seeds of the requests whose responses are committed."""
-    answered: set[bytes] = set()
-    seeds: dict[bytes, int] = {}
-    for path in (ROOT / "stormy").glob("responses/page@*/scans/*"):
-        folder = Folder(str(ROOT / "stormy"), str(path.relative_to(ROOT / "stormy")))
-        for name in folder.parts():
-            answered |= set(pl.read_parquet(folder.file_uri(name), columns=["id"])["id"])
-    for path in (ROOT / "stormy").glob("requests/scans@*/*"):
-        folder = Folder(str(ROOT / "stormy"), str(path.relative_to(ROOT / "stormy")))
-        for name in folder.parts():
-            table = pl.read_parquet(folder.file_uri(name), columns=["id", "parameters"])
-            seeds |= {id_: json.loads(p)["seed"] for id_, p in table.iter_rows()}
-    return {seeds[id_] for id_ in answered}
+def make_scans(folder: Path, pages: int) -> None:
+    """Files of a few pages each."""
+    folder.mkdir()
+    for start in range(0, pages, PAGES_OF_FILE):
+        numbers = range(start, min(start + PAGES_OF_FILE, pages))
+        shown = [None if n % BLANK == BLANK - 1 else n for n in numbers]
+        turns = [90 * (n // TURNED % 3 + 1) if n % TURNED == 0 else 0 for n in numbers]
+        scan(folder / f"{start:06d}.pdf", shown, turns)
 
 
-def _figures(server: Server, again: int, windows: list[int]) -> list[Figure]:
-    calm, stormy = _pages("calm"), _pages("stormy")
-    doubled = stormy.height - stormy.unique(["id", "page"]).height
-    both = calm.join(stormy, on=["id", "page"], how="full", suffix="_stormy")
-    lost = both.filter(pl.col("page").is_null() | pl.col("page_stormy").is_null()).height
-    given_up = stormy.filter(pl.col("arm") != "vl").height
-    differ = both.filter(
-        (pl.col("arm_stormy") == "vl") & (pl.col("text") != pl.col("text_stormy"))
-    ).height
-    kinds = dict(sorted(server.faulted.items()))
-    print(f"calls: {kinds}; pages given up after all rounds: {given_up}")
-    print(f"requests sent twice because of a kill: {windows}")
-    if doubled or lost or differ or again or max(windows, default=0) > FLUSH + IN_FLIGHT:
-        sys.exit(
-            f"{lost} lost, {doubled} doubled, {differ} differ, {again} committed and sent again, {windows}"
-        )
+def figures(calm: Found, stormy: Found, pages: int) -> list[Figure]:
+    """What the two runs came to."""
+    counts = Counter(stormy.pages["arm"].to_list())
+    requests = sum(stormy.pages["attempts"].to_list())
     return [
+        Figure(measure="pages accounted for", unit="pages", ours=stormy.pages.height, reference=pages, beside="all"),
         Figure(
-            measure="pages accounted for",
+            measure="pages with the same arm and text",
             unit="pages",
-            ours=stormy.height,
-            reference=PAGES,
-            beside="pages there are",
+            ours=_same(calm, stormy),
+            reference=pages,
+            beside="the undisturbed run",
         ),
+        Figure(measure="pages read by the model", unit="pages", ours=counts["vl"]),
         Figure(
-            measure="texts equal to the calm run's",
-            unit="pages",
-            ours=stormy.height - given_up,
-            reference=PAGES,
-            beside="calm run",
-        ),
-        Figure(
-            measure=f"requests sent twice, most of {KILLS} kills",
+            measure="requests",
             unit="requests",
-            ours=max(windows, default=0),
-            reference=FLUSH + IN_FLIGHT,
-            beside="flush window and in flight",
+            ours=requests,
+            reference=sum(calm.pages["attempts"].to_list()),
+            beside="the undisturbed run",
         ),
-    ]
+        Figure(
+            measure="calls that failed at the server",
+            unit="share",
+            ours=1 - stormy.server.faulted["none"] / stormy.server.came.total(),
+            reference=SHARE,
+            beside="asked for",
+        ),
+        Figure(measure="requests sent again though committed", unit="requests", ours=stormy.sent_again()),
+        Figure(
+            measure="most requests answered twice for one kill",
+            unit="requests",
+            ours=max(stormy.lost(), default=0),
+            reference=FLUSH,
+            beside="a flush window",
+        ),
+        Figure(measure="seconds", unit="s", ours=stormy.seconds, reference=calm.seconds, beside="the undisturbed run"),
+    ]  # fmt: skip
 
 
-def _pages(lake: str) -> pl.DataFrame:
-    files = [str(f) for f in (ROOT / lake).glob("pages/scans@*/*.parquet")]
-    return pl.read_parquet(files).select("id", "page", "arm", "text")
+def problems_of(calm: Found, stormy: Found, pages: int, kills: int) -> list[str]:
+    """What does not hold."""
+    found = stormy.pages
+    checks = {
+        f"{found.height} rows for {pages} pages": found.height == pages,
+        "a page stands there twice": found.select("id", "page").is_unique().all(),
+        "a page has another arm or text than in the undisturbed run": _same(calm, stormy) == pages,
+        "a document has another text": _documents(calm).equals(_documents(stormy)),
+        f"killed {len(stormy.kills)} times of {kills}": len(stormy.kills) == kills,
+        f"{stormy.sent_again()} committed requests were sent again": stormy.sent_again() == 0,
+        f"answered twice per kill: {stormy.lost()}": max(stormy.lost(), default=0)
+        <= FLUSH + IN_FLIGHT,
+        "the server did not fail in every way": set(FAULTS) <= stormy.server.faulted.keys(),
+        "the undisturbed run sent a request twice": set(calm.server.came.values()) == {1},
+    }
+    ledger = audit(stormy.lake, deep=True).problems
+    return [what for what, holds in checks.items() if not holds] + ledger
 
 
-def _run(url: str, lake: str) -> None:
-    subprocess.run(_command(url, lake), check=True)
+# ---------------------------------------------------------------- helpers
 
 
-def _command(url: str, lake: str) -> list[str]:
-    plan = ROOT / "plan.yaml"
-    text = PLAN.replace("URL", url).replace("FLUSH", str(FLUSH)).replace("FLIGHT", str(IN_FLIGHT))
-    plan.write_text(text)
-    run = [sys.executable, "-m", "workflows", "--quiet", "run", str(plan)]
-    return [*run, "--lake", str(ROOT / lake), "--until", "transcribe"]
+def _run(folder: Path, name: str, server: Server, waits: Sequence[float]) -> Found:
+    """A run to its end, killed after so many further calls each time."""
+    lake, started = str(folder / name), time.monotonic()
+    command = [sys.executable, "-m", "workflows", "--quiet", "run", str(_plan(folder, server))]
+    command += ["--lake", lake, "--until", "transcribe"]
+    found = Found(lake, 0.0, server)
+    for wait in [*waits, float("inf")]:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        until = server.came.total() + wait
+        while process.poll() is None and server.came.total() < until:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            if process.returncode:
+                sys.exit(f"the run failed with exit code {process.returncode}")
+            break
+        _kill(process)
+        found.kills.append(Kill(_committed(lake), server.came.copy(), server.answered.copy()))
+        print(f"{name}: killed after {server.came.total()} calls", flush=True)
+    found.seconds = time.monotonic() - started
+    return found
+
+
+def _plan(folder: Path, server: Server) -> Path:
+    (folder / "all.yaml").write_text("name: all\n")
+    text = PLAN.replace("SCANS", str((folder / "scans").absolute())).replace("URL", server.url)
+    text = text.replace("FLUSH", str(FLUSH)).replace("IN_FLIGHT", str(IN_FLIGHT))
+    path = folder / "plan.yaml"
+    path.write_text(text)
+    return path
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL for the run. What it had started ends by itself, and then nobody sends or commits any more."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    for one in alive:
+        one.kill()
+    psutil.wait_procs(alive)
+
+
+def _committed(lake: str) -> set[str]:
+    """The seeds of the requests that have a committed response."""
+    ids: set[bytes] = set()
+    for folder in _folders(lake, "responses"):
+        for name in folder.parts():
+            ids |= set(pl.read_parquet(folder.file_uri(name), columns=["id"])["id"])
+    seeds: dict[bytes, str] = {}
+    for folder in _folders(lake, "requests"):
+        for name in folder.parts():
+            rows = pl.read_parquet(folder.file_uri(name), columns=["id", "parameters"]).iter_rows()
+            seeds |= {id_: _key(json.loads(parameters)) for id_, parameters in rows}
+    return {seeds[id_] for id_ in ids}
+
+
+def _folders(lake: str, table: str) -> list[Folder]:
+    manifests = Path(lake, table).glob("**/_manifest")
+    return [Folder(lake, str(path.parent.relative_to(lake))) for path in manifests]
+
+
+def _seed(body: bytes) -> str:
+    return _key(json.loads(body))
+
+
+def _key(parameters: dict[str, object]) -> str:
+    return f"{parameters['seed']} at {parameters['temperature']}"
+
+
+def _same(calm: Found, stormy: Found) -> int:
+    both = calm.pages.join(stormy.pages, on=["id", "page"])
+    return both.filter(
+        (pl.col("arm") == pl.col("arm_right")) & (pl.col("text") == pl.col("text_right"))
+    ).height
+
+
+def _documents(found: Found) -> pl.DataFrame:
+    documents = open_lake(found.lake).documents("scans", annotations=[])
+    return documents.select("id", "text", "metadata").sort("id").collect()
 
 
 if __name__ == "__main__":

@@ -96,7 +96,6 @@ class Call:
     images: Sequence[bytes] = ()
     schema: Mapping[str, Any] | None = None  # JSON schema that the answer must meet
     choices: Sequence[str] = ()  # the answer must be one of these
-    error: str = ""  # why it cannot be sent: it is not, and this is its response
 
 
 def request_id(request: Request, model: str, prompt: str) -> bytes:

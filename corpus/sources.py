@@ -53,6 +53,12 @@ def list_source(root: str, suffixes: Sequence[str], *, name: str, reader: str) -
     return Listing(files=tuple(files), marks=marks, ignored=dict(ignored))
 
 
+def file_uri(root: str, path: str) -> str:
+    """Where a file lies that a listing of `root` calls `path`."""
+    single = storage.filesystem(root).isfile(root)
+    return storage.absolute(root) if single else storage.join(storage.absolute(root), path)
+
+
 def cut(files: Iterable[InputFile], unit: str, part_bytes: int) -> list[list[InputFile]]:
     """Units of about `part_bytes` of raw input, in path order. A file, or a top-level folder, stays whole."""
     units: list[list[InputFile]] = []

@@ -1,72 +1,93 @@
-"""Scanned PDFs whose pages carry their number as a pattern of squares, and a scripted reader of such pages.
+"""Scans that a scripted model can read: pages that are pictures, each with its number in a pattern of squares.
 
-A page is a picture: a black square in the upper left corner, beside it the number in `BITS` black or white squares,
-below it bars that look like lines. `read` finds the corner, says by how much the page is to be turned where it is not
-the upper left one, and else answers with `text_of(number)`.
+`PATTERN` x `PATTERN` squares; the one at the top left is black and those in the other corners are white, which tells
+how the page lies; the squares within are the bits of its number. `read_page` answers as a model would, as a function of
+the picture alone: with the text of that number, or a line that says how the page lies, or that it is blank.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import pymupdf
 
-BITS = 16
-CELL = 10  # points
-WIDTH, HEIGHT = 240, 320
-BLANK = 1 << BITS  # the number of a page with nothing but specks
-WORDS = [
-    *("harbour", "lantern", "meadow", "copper", "ladder", "winter", "barley", "ferry", "stone"),
-    *("orchard", "rope", "candle", "river", "basket", "mill", "window", "saddle", "kettle"),
-    *("bridge", "pepper", "anchor", "forest", "needle", "bell", "garden", "ribbon", "salt"),
-]
+PATTERN = 8
+SIDE = 72  # points
+NEVER = 30_000  # pages from this number on are answered with a loop
+_WORDS = """
+mill wheel pond lane water bridge keeper ledger winter garden harbour lantern orchard quarry
+signal tower village willow barn chapel ferry gate hedge island kettle ladder meadow needle oven
+plough river saddle timber valley wagon anchor basket candle drawer engine fiddle goose hammer
+iron jacket kitchen letter mirror number ocean pepper quilt rope slate thread umbrella vessel
+window yard old narrow wooden silent broken early distant patient heavy green stands carries
+follows opens leaves reaches repairs remembers paints counts crosses lifts borrows measures
+returns
+"""
+
+
+def scan(path: Path, numbers: Sequence[int | None], turns: Sequence[int] = ()) -> Path:
+    """A PDF with a page for each number, turned clockwise by its degrees; None is a page with a few specks."""
+    document = pymupdf.open()
+    for place, number in enumerate(numbers):
+        pixels = _specks() if number is None else pattern(number)
+        pixels = np.rot90(pixels, -(turns[place] if place < len(turns) else 0) // 90)
+        add_picture(document, np.repeat(np.repeat(pixels, 10, 0), 10, 1))
+    document.set_metadata({})
+    path.write_bytes(document.tobytes(deflate=True, no_new_id=True))
+    return path
+
+
+def add_picture(document: pymupdf.Document, pixels: np.ndarray) -> None:
+    """A page that is nothing but these grey pixels."""
+    height, width = pixels.shape
+    picture = pymupdf.Pixmap(pymupdf.csGRAY, width, height, pixels.astype(np.uint8).tobytes(), 0)
+    page = document.new_page(width=SIDE * width / height, height=SIDE)
+    page.insert_image(page.rect, pixmap=picture)
+
+
+def pattern(number: int) -> np.ndarray:
+    """The squares of a number, one pixel each."""
+    squares = np.full((PATTERN, PATTERN), 255, np.uint8)
+    squares[0, 0] = 0
+    bits = [(number >> bit) & 1 for bit in range((PATTERN - 2) ** 2)]
+    squares[1:-1, 1:-1][np.array(bits, bool).reshape(PATTERN - 2, PATTERN - 2)] = 0
+    return squares
+
+
+def read_page(png: bytes) -> str:
+    """The scripted model."""
+    picture = pymupdf.Pixmap(png)
+    rows = np.frombuffer(picture.samples, np.uint8).reshape(picture.height, picture.stride)
+    height, width = picture.height // PATTERN, picture.width // PATTERN
+    squares = rows[height // 2 :: height, width // 2 :: width][:PATTERN, :PATTERN] < 128
+    corners = [squares[0, 0], squares[-1, 0], squares[-1, -1], squares[0, -1]]
+    if sum(corners) != 1:
+        return "rotation: 0, blank: yes"
+    turn = 90 * corners.index(True)
+    if turn:
+        return f"rotation: {turn}, blank: no"
+    number = sum(1 << bit for bit, black in enumerate(squares[1:-1, 1:-1].ravel()) if black)
+    text = text_of(number) if number < NEVER else "on it goes and on and on\n" * 40
+    return f"rotation: 0, blank: no\n\n{text}"
 
 
 def text_of(number: int) -> str:
-    """What stands on a page: no two pages have the same."""
-    digest = hashlib.sha256(str(number).encode()).digest()
-    words = [WORDS[byte % len(WORDS)] for byte in digest]
-    return f"Page {number} tells of the {' and the '.join(words)}."
+    """What stands on a page: two paragraphs that no other page has."""
+    draw = random.Random(number)
+    paragraphs = []
+    for _ in range(2):
+        sentences = [
+            " ".join(draw.choices(_WORDS.split(), k=draw.randint(7, 12))) for _ in range(4)
+        ]
+        sentences[0] += f" {number} of {draw.randint(1000, 9999)}"
+        paragraphs.append(" ".join(f"{sentence.capitalize()}." for sentence in sentences))
+    return "\n\n".join(paragraphs)
 
 
-def scan(path: Path, numbers: Sequence[int], *, turned: Sequence[int] = ()) -> None:
-    """A PDF of these pages; those in `turned` lie on their side, turned clockwise by a quarter."""
-    pages = [
-        Image.fromarray(picture(number)).rotate(-90 if number in turned else 0, expand=True)
-        for number in numbers
-    ]
-    pages[0].save(path, "PDF", save_all=True, append_images=pages[1:], resolution=72)
-
-
-def picture(number: int) -> np.ndarray:
-    """The page as grey pixels, one per point."""
-    page = np.full((HEIGHT, WIDTH), 255, np.uint8)
-    if number == BLANK:
-        page[::97, ::89] = 0
-        return page
-    page[: 2 * CELL, : 2 * CELL] = 0
-    for bit in range(BITS):
-        if number >> bit & 1:
-            left = (3 + bit) * CELL
-            page[:CELL, left : left + CELL] = 0
-    page[60:-20:12, 20:-20] = 90
-    return page
-
-
-def read(png: bytes) -> str:
-    """What a model that reads well answers."""
-    page = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
-    corners = [page[:9, :9], page[:9, -9:], page[-9:, -9:], page[-9:, :9]]
-    dark = [int(corner.mean() < 100) for corner in corners]
-    if not any(dark):
-        return "rotation: 0\nblank"
-    if not dark[0]:
-        return f"rotation: {(360 - 90 * dark.index(1)) % 360}\n"
-    cell = page.shape[1] * CELL / WIDTH
-    middles = [int((3.5 + bit) * cell) for bit in range(BITS)]
-    number = sum((page[int(cell / 2), at] < 128) << bit for bit, at in enumerate(middles))
-    return f"rotation: 0\n{text_of(int(number))}"
+def _specks() -> np.ndarray:
+    pixels = np.full((PATTERN * 10, PATTERN * 10), 255, np.uint8)
+    pixels[31, 40:43] = 0
+    return pixels

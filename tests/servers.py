@@ -1,7 +1,8 @@
 """An OpenAI-compatible server on loopback with a scripted writer behind it, which can be told to fail in many ways.
 
-What it answers is a function of the last message alone, so an answer that comes through is the same however many faults
-came before. Whether a call fails, and how, is drawn from a hash of its body and of how often that body has come.
+What it answers is a function of the last message alone (of its picture, where it has one), so an answer that comes
+through is the same however many faults came before. Whether a call fails, and how, is drawn from a hash of its body and
+of how often that body has come.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from typing import Any
 from aiohttp import web
 
 TRANSPORT = ("429", "500", "cut", "stall", "not_json")  # the client sees no answer
-CONTENT = ("truncated", "loop", "refusal", "empty")  # it sees a bad one
-LANGUAGE = "language"  # it sees a good one in another language and script
+CONTENT = ("truncated", "loop", "refusal", "empty", "wrong_language")  # it sees a bad one
+RUSSIAN = """\
+Мельница стоит в самом конце переулка, за последним огородом. Её колесо сняли ещё до войны, а пруд за плотиной давно
+затянуло илом. Зимой, когда ольха стоит голая, ещё видно, где прежде шла вода. Старый мельник записывал в тетрадь каждый
+мешок, который ему привозили из деревни. Внуки нашли эту тетрадь на чердаке и отдали её в музей."""
 
 
 def write_pairs(prompt: str) -> str:
@@ -34,19 +38,19 @@ class Server:
 
     def __init__(
         self,
-        write: Callable[[Any], str] = write_pairs,  # of the prompt, or of the PNG where one is sent
+        write: Callable[[Any], str] = write_pairs,  # of the last message: its text, or its PNG file
         *,
+        identity: Callable[[bytes], str] = lambda body: hashlib.sha256(body).hexdigest(),
         faults: Sequence[str] = (),
         share: float = 0.0,
         dies_after: int = 1 << 30,
     ) -> None:
         self._write, self._faults, self._share = write, list(faults), share
+        self._identity = identity  # of a body: what the counters below go by
         self._dies_after = dies_after  # so many answers; then every connection is cut
         self.came = Counter[str]()  # bodies, by hash
         self.answered = Counter[str]()  # bodies whose answer the client has seen whole
         self.faulted = Counter[str]()
-        self.seeds = Counter[int]()  # of the calls that came ...
-        self.seeds_answered = Counter[int]()  # ... and of those whose answer was sent whole
         self.busy = self.busiest = 0
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -93,10 +97,8 @@ class Server:
 
     async def _reply(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        key = hashlib.sha256(body).hexdigest()
+        key = self._identity(body)
         self.came[key] += 1
-        seed = json.loads(body).get("seed", 0)
-        self.seeds[seed] += 1
         fault = self._drawn(key)
         self.faulted[fault or "none"] += 1
         if fault == "429":
@@ -110,15 +112,14 @@ class Server:
         if fault == "stall":
             await asyncio.sleep(3600)
         self.answered[key] += 1
-        self.seeds_answered[seed] += 1
         if fault == "not_json":
             return web.Response(text="{not json", content_type="application/json")
         question = json.loads(body)
         text, reason = self._text(_shown(question["messages"][-1]["content"]), fault)
         return web.json_response(_completion(question["model"], text, reason))
 
-    def _text(self, shown: str | bytes, fault: str | None) -> tuple[str, str]:
-        text = self._write(shown)
+    def _text(self, prompt: str | bytes, fault: str | None) -> tuple[str, str]:
+        text = self._write(prompt)
         match fault:
             case "truncated":
                 return text[: len(text) // 2], "length"
@@ -128,8 +129,8 @@ class Server:
                 return "I'm sorry, but as an AI language model I cannot help with that.", "stop"
             case "empty":
                 return "", "stop"
-            case "language":
-                return "Это страница совсем другой книги, и никто её не просил. " * 3, "stop"
+            case "wrong_language":
+                return RUSSIAN, "stop"
         return text, "stop"
 
     def _drawn(self, key: str) -> str | None:
@@ -141,11 +142,11 @@ class Server:
         return self._faults[digest[1] % len(self._faults)]
 
 
-def _shown(content: str | list[dict[str, Any]]) -> str | bytes:
+def _shown(content: Any) -> str | bytes:
+    """What the last message shows: a text, or a picture beside it."""
     if isinstance(content, str):
         return content
-    url = next(part["image_url"]["url"] for part in content if part["type"] == "image_url")
-    return base64.b64decode(url.partition(",")[2])
+    return base64.b64decode(content[0]["image_url"]["url"].partition(",")[2])
 
 
 def _error(message: str) -> dict[str, object]:

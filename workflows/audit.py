@@ -3,6 +3,7 @@
 | edge | equation, per unit or part |
 |---|---|
 | read | records = documents + failed + skipped; rows of documents, dead_letters and pages as counted |
+| transcribe | records of drafts = records of documents |
 | annotate, tokens, duplicates, splits, selections | same parts, and as many rows, as documents |
 | ask | requests = accepted + rejected by each reason, in all and over the rounds; as many rows |
 | deduplicate | documents with rank > 0 = members of clusters - clusters |
@@ -86,6 +87,8 @@ def audit(lake: str, *, deep: bool = False) -> Audit:
             _check_acceptance(output, result)
         elif table.startswith(ALIGNED):
             _check_aligned(output, outputs["documents", source], result)
+        elif table == "drafts":
+            _check_drafts(output, outputs.get(("documents", source)), result)
         if table == "splits":
             _check_parts_of(output, "split.", result)
         elif table.startswith("selections/"):
@@ -171,6 +174,15 @@ def _check_acceptance(output: Output, result: Audit) -> None:
         rounds = sum(n for name, n in count.items() if re.fullmatch(r"round\.\d+\.requests", name))
         result.equal(f"{where}: requests = sum over rounds", count["requests"], rounds)
         result.equal(f"{where}: rows = requests", entry.rows, count["requests"])
+
+
+def _check_drafts(drafts: Output, documents: Output | None, result: Audit) -> None:
+    if documents is None:  # not asked about yet
+        return
+    for key, entry in drafts.entries.items():
+        there = documents.entries[key].counts["records"] if key in documents.entries else -1
+        what = f"drafts of {drafts.name}, unit {key}: records = records of documents"
+        result.equal(what, entry.counts["records"], there)
 
 
 def _check_aligned(output: Output, documents: Output, result: Audit) -> None:

@@ -7,7 +7,6 @@ selections and shards are global.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ from corpus.fingerprint import fingerprint, library_versions
 from corpus.lake import Folder
 from corpus.pdf import vl
 from corpus.readers import READERS, InputFile, Reader
+from corpus.readers.pdf import PdfOptions
 from corpus.strict_yaml import settings
 from mixers import allocation, packing, selection, sequences, splits
 from synth import judging, refinement
@@ -33,7 +33,7 @@ from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measu
 from workflows.plan import Plan, Refinement, Source, Synthesis
 
 VERSION = (
-    2  # of the steps' own glue: raised when a step's output changes without a module's VERSION
+    3  # of the steps' own glue: raised when a step's output changes without a module's VERSION
 )
 
 
@@ -59,11 +59,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Transcribed:
-    """What stands between the pages of a source that wait for a model and its documents."""
+    """What stands between the drafts of a source and its documents."""
 
-    prompt: str  # name and digest
     requests: Folder  # the root of a folder per unit
-    responses: Mapping[str, Folder]  # of the source alone: the same
+    responses: Folder  # the same
     acceptance: Folder
 
 
@@ -82,16 +81,16 @@ class Layout:
         self.lake = lake
         self.content: dict[str, Mapping[str, Any]] = {}
         model = plan.model
-        self.documents: dict[str, Folder] = {}
-        self.pages: dict[str, Folder] = {}
-        self.dead_letters: dict[str, Folder] = {}
         self.drafts: dict[str, Folder] = {}
         self.transcribed: dict[str, Transcribed] = {}
-        for source in model.sources:
-            content = self._reading(source, listings[source.name])
-            if source.options.get("vl"):
-                content = self._transcription(source.name, content)
-            self._read(source.name, content)
+        self.documents = {
+            s.name: self._folder("documents", s.name, self._read(s, listings[s.name]))
+            for s in model.sources
+        }
+        self.pages = {name: self._beside("pages", name) for name in self.documents}
+        self.dead_letters = {name: self._beside("dead_letters", name) for name in self.documents}
+        for name, made in self.transcribed.items():
+            self.transcribed[name] = replace(made, acceptance=self._beside("acceptance", name))
         self.index = self._index(evaluation_digests)
         self.sidecars = {name: self._sidecars(name) for name in self.documents}
         self.tokens = {name: self._tokens(name) for name in self.documents}
@@ -117,7 +116,7 @@ class Layout:
         found = {s.name: s.priority for s in model.sources}
         # above its source's: where both are in a cluster, the one that supersedes must be kept
         found |= {entry.made: found[entry.source] + 1 for entry in model.refine}
-        return found | {entry.source: entry.priority for entry in model.synthesise}
+        return found | {entry.made: entry.priority for entry in model.synthesise}
 
     def columns(self, source: str) -> dict[str, Folder]:
         """Where each column lies that is measured of a source, or stands with its documents."""
@@ -135,16 +134,18 @@ class Layout:
     def catalog(self) -> Iterator[tuple[str, str, str, Folder]]:
         """(step, table, source or stage, folder) of every output that users look at."""
         steps = {e.made: "refine" for e in self.plan.model.refine}
-        steps |= {e.source: "synthesise" for e in self.plan.model.synthesise}
+        steps |= {e.made: "synthesise" for e in self.plan.model.synthesise}
+        steps |= dict.fromkeys(self.transcribed, "transcribe")
         for source, made in self.made.items():
             yield steps[source], "seeds", source, made.candidates
             yield steps[source], "acceptance", source, made.acceptance
-        for source, pages in self.transcribed.items():
-            yield "transcribe", "acceptance", source, pages.acceptance
+        for source, transcribed in self.transcribed.items():
+            yield "read", "drafts", source, self.drafts[source]
+            yield "transcribe", "acceptance", source, transcribed.acceptance
         for source, folder in self.superseded.items():
             yield "refine", "annotations/superseded", source, folder
         for source in self.documents:
-            step = steps.get(source, "transcribe" if source in self.drafts else "read")
+            step = steps.get(source, "read")
             yield step, "documents", source, self.documents[source]
             yield step, "pages", source, self.pages[source]
             yield step, "dead_letters", source, self.dead_letters[source]
@@ -177,58 +178,18 @@ class Layout:
         self.content[path] = content
         return Folder(self.lake, "/".join([path, *below]))
 
-    def _read(self, source: str, content: Mapping[str, Any]) -> None:
-        """The folders that reading fills."""
-        self.documents[source] = self._folder("documents", source, content)
-        self.pages[source] = self._beside("pages", source)
-        self.dead_letters[source] = self._beside("dead_letters", source)
-        if source in self.transcribed:
-            acceptance = self._beside("acceptance", source)
-            self.transcribed[source] = replace(self.transcribed[source], acceptance=acceptance)
-
-    def _transcription(self, source: str, reading: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The folders between drafts and documents, and what the documents are made of. Another OCR engine, which is
-        what pages fall back to, or other guards ask nothing again.
-        """
-        options = dict.fromkeys(("ocr", "ocr_languages", "ocr_cpu_seconds", "vl_rounds"))
-        drafted = {k: v for k, v in reading.items() if k != "assets"}
-        drafted["options"] = dataclasses.asdict(reading["options"]) | options
-        self.drafts[source] = self._folder("drafts", source, drafted)
-        model = self.plan.model.models["vl"]
-        question = {
-            "prompt": vl.prompt_identity(),
-            "model": model.model,
-            "drafts": self.drafts[source].path,
-        }
-        asked = question | {
-            "temperatures": vl.TEMPERATURES[: reading["options"].vl_rounds],
-            "max_tokens": vl.MAX_TOKENS,
-            "parameters": model.parameters,
-            "seed": self.plan.model.seed,
-        }
-        responses = self._folder("responses", "page", question, source)
-        requests = Folder(self.lake, f"requests/{source}@{fingerprint(asked)}")
-        self.transcribed[source] = Transcribed(
-            prompt=question["prompt"],
-            requests=requests,
-            responses={source: responses},
-            acceptance=responses,
-        )
-        accepted = {"requests": requests.path, "responses": responses.path, "vl": vl.VERSIONS}
-        return {**reading, **accepted}
-
     def _synthesis(self, entry: Synthesis) -> None:
         """The folders of a recipe."""
         recipe = RECIPES[entry.recipe]
         seeds = {"documents": entry.documents, "targets": entry.targets, "rounds": entry.rounds}
         where = entry.where or recipe.seeds
-        self._asking(recipe, entry.source, entry.sources, where, seeds)
+        self._asking(recipe, entry.made, entry.sources, where, seeds)
 
     def _refinement(self, entry: Refinement) -> None:
         """The folders of a refined source, and of what it supersedes."""
         seeds = {"documents": entry.documents, "rounds": entry.rounds}
         where = entry.where or REFINE.seeds
-        self._asking(REFINE, entry.made, [entry.source], where, seeds)
+        self._asking(REFINE, entry.made, entry.sources, where, seeds)
         path = self.documents[entry.made].path.split("@")[1]
         self.superseded[entry.source] = Folder(
             self.lake, f"annotations/superseded@{path}/{entry.source}"
@@ -291,6 +252,42 @@ class Layout:
     def _beside(self, table: str, source: str) -> Folder:
         name = self.documents[source].path.split("/", 1)[1]
         return Folder(self.lake, f"{table}/{name}")
+
+    def _read(self, source: Source, files: tuple[InputFile, ...]) -> Mapping[str, Any]:
+        """What decides the documents of a source."""
+        reading = self._reading(source, files)
+        if not asks_pages(source):
+            return reading
+        return {**reading, **self._transcription(source.name, reading)}
+
+    def _transcription(self, source: str, reading: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The folders of pages that a model is asked about, and what their answers add to the source's documents.
+        Drafts go by what is read before, requests and responses by how pages are shown and asked.
+        """
+        before = {name: value for name, value in reading.items() if name != "assets"}
+        before["options"] = {"passwords": reading["options"].passwords, "side": vl.SIDE}
+        before["source"] = {"name": source}
+        self.drafts[source] = self._folder("drafts", source, before)
+        question = {
+            "prompt": vl.PROMPT,
+            "model": self.plan.model.models["vl"].model,
+            "drafts": self.drafts[source].path,
+        }
+        asked = question | {
+            "ladder": [vl.TEMPERATURES[: reading["options"].vl_rounds], vl.TOP_P, vl.MAX_TOKENS],
+            "parameters": self.plan.model.models["vl"].parameters,
+            "seed": self.plan.model.seed,
+        }
+        name = self.drafts[source].path.removeprefix("drafts/")
+        requests = Folder(self.lake, f"requests/{name}/{fingerprint(asked)}")
+        responses = self._folder("responses", "pages", question, source)
+        self.transcribed[source] = Transcribed(requests, responses, acceptance=requests)
+        return {
+            "requests": requests.path,
+            "responses": responses.path,
+            "asked": asked,
+            "judging": [VERSION, vl.VERSIONS],
+        }
 
     def _reading(self, source: Source, files: tuple[InputFile, ...]) -> Mapping[str, Any]:
         reader = READERS[source.reader]
@@ -420,6 +417,12 @@ class Layout:
             {(a, b): Folder(self.lake, f"shards/{name}/{a}/{b}") for a, b in both},
             {(a, b): Folder(self.lake, f"origins/{name}/{a}/{b}") for a, b in both},
         )
+
+
+def asks_pages(source: Source) -> bool:
+    """Whether a model is asked about pages of this source."""
+    options = settings(READERS[source.reader].options, source.options, source.name)
+    return isinstance(options, PdfOptions) and options.vl
 
 
 def _reader_assets(reader: Reader, options: Any, source: str) -> Mapping[str, Any]:

@@ -92,7 +92,7 @@ class Synthesis(BaseModel):
     )  # a synthetic copy gives way to the real one
 
     @property
-    def source(self) -> str:
+    def made(self) -> str:
         """The source that its documents make."""
         return f"synth.{self.recipe}"
 
@@ -128,6 +128,11 @@ class Refinement(BaseModel):
     def made(self) -> str:
         """The source that the repaired documents make."""
         return f"{self.source}.refined"
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources whose documents are shown to the model."""
+        return [self.source]
 
 
 class Deduplicate(BaseModel):
@@ -244,8 +249,8 @@ class PlanModel(BaseModel):
         """What models make goes by names of its own, from sources that are there before."""
         read = [source.name for source in self.sources]
         there = list(read)
-        made = [(f"refine {e.source}", [e.source], e.made, read) for e in self.refine]
-        made += [(f"synthesise {e.recipe}", e.sources, e.source, there) for e in self.synthesise]
+        made = [(f"refine {e.source}", e.sources, e.made, read) for e in self.refine]
+        made += [(f"synthesise {e.recipe}", e.sources, e.made, there) for e in self.synthesise]
         for where, sources, name, known in made:
             if name in read:
                 raise ValueError(f"a source is called {name!r}, as what {where} makes; rename it")
@@ -268,7 +273,7 @@ class Plan:
         """The kind of each source."""
         found = {source.name: source.kind for source in self.model.sources}
         found |= {entry.made: found[entry.source] for entry in self.model.refine}
-        return found | {entry.source: SYNTHETIC for entry in self.model.synthesise}
+        return found | {entry.made: SYNTHETIC for entry in self.model.synthesise}
 
     def budget(self, stage: str) -> float:
         """Tokens asked of a stage, scaled."""

@@ -241,8 +241,12 @@ def _list(plan: Plan, name: str) -> Listing:
 
 def _digests(lake: str, source: str) -> dict[str, str] | None:
     """The content hashes recorded when the source was read, under whatever settings; None if it never was."""
-    names = storage.names(storage.join(lake, "documents"))
-    folders = [Folder(lake, f"documents/{n}") for n in names if n.rpartition("@")[0] == source]
+    folders = [
+        Folder(lake, f"{table}/{name}")
+        for table in ("documents", "drafts")
+        for name in storage.names(storage.join(lake, table))
+        if name.rpartition("@")[0] == source
+    ]
     entries = [entry for folder in folders for entry in folder.entries().values()]
     found: dict[str, str] = {}
     for entry in entries:

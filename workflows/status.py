@@ -16,6 +16,7 @@ LAST_RUN = "runs/last.json"
 TABLES = (
     "documents",
     "pages",
+    "drafts",
     "dead_letters",
     "seeds",
     "requests",

@@ -17,6 +17,7 @@ class PageText:
     arm: str
     text: str  # in normal form; "" unless arm is "text" or "ocr"
     features: Mapping[str, float | int | bool | str]
+    layer: str = ""  # of an untrusted page: its text layer, a glyph without character as U+FFFD
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ back to front, the letters are turned. A line that crosses the edge of the page 
 are the lines that follow it below the edge: typesetters let long commands and tables run over, and
 half a line is worth less than a whole one. What else lies off the page (printers' marks) is not read.
 
-`render` draws one page, for OCR, with pdfium where MuPDF cannot.
+`render` draws one page, for OCR and models, with pdfium where MuPDF cannot; `png` makes a file of it.
 
 Parses in this process: call it through `corpus.limits.Guarded`. Raises `Unreadable`: `not_pdf`,
 `broken_pdf`, `encrypted`, `too_many_pages`, `no_pages`.
@@ -60,13 +60,13 @@ def read_pages(
 
 
 def render(
-    data: bytes, passwords: Sequence[str], number: int, most: int = MAX_SIDE
+    data: bytes, passwords: Sequence[str], number: int, max_side: int = MAX_SIDE
 ) -> NDArray[np.uint8]:
-    """The page as grey pixels, as a viewer shows it; at most so many on its longer side."""
+    """The page as grey pixels, as a viewer shows it."""
     try:
         with _open(data, passwords) as document:
             page = document[number]
-            scale = _scale(page.rect.width, page.rect.height, most)
+            scale = _scale(page.rect.width, page.rect.height, max_side)
             pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY)
             rows = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.stride)
             return rows[:, : pixels.width].copy()
@@ -74,12 +74,20 @@ def render(
         with pypdfium2.PdfDocument(data, password=next(iter(passwords), None)) as document:
             page = document[number]
             width, height = page.get_size()
-            bitmap = page.render(scale=_scale(width, height, most), grayscale=True)
+            bitmap = page.render(scale=_scale(width, height, max_side), grayscale=True)
             return np.array(bitmap.to_numpy(), np.uint8).reshape(bitmap.height, bitmap.width)
 
 
-def _scale(width: float, height: float, most: int) -> float:
-    return min(DPI / 72, most / max(width, height, 1.0))
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Grey pixels as a PNG file."""
+    height, width = pixels.shape
+    picture = pymupdf.Pixmap(pymupdf.csGRAY, width, height, pixels.tobytes(), 0)
+    data: bytes = picture.tobytes("png")
+    return data
+
+
+def _scale(width: float, height: float, max_side: int) -> float:
+    return min(DPI / 72, max_side / max(width, height, 1.0))
 
 
 def _check_count(count: int, max_pages: int) -> None:
@@ -157,10 +165,14 @@ def _page(
         return _other_page(data, passwords, number, str(error))
     if features["garbled_share"] > 0 and arm_of(features) == "untrusted":
         text, features = _second_reading(data, passwords, number, text, features)
+    return _page_text(number, text, features)
+
+
+def _page_text(number: int, text: str, features: Mapping[str, Any]) -> PageText:
     arm = arm_of(features)
-    return PageText(
-        number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features
-    )
+    if arm == "text":
+        return PageText(number=number, arm=arm, text=_final(text), features=features)
+    return PageText(number=number, arm=arm, text="", features=features, layer=_marked(text))
 
 
 def _second_reading(
@@ -189,10 +201,7 @@ def _other_page(data: bytes, passwords: Sequence[str], number: int, error: str) 
         "invisible_share": 0.0,
         "image_share": 0.0,
     }
-    arm = arm_of(features)
-    return PageText(
-        number=number, arm=arm, text=_final(text) if arm == "text" else "", features=features
-    )
+    return _page_text(number, text, features)
 
 
 def _pdfium_text(data: bytes, passwords: Sequence[str], number: int) -> str | None:
@@ -356,6 +365,12 @@ def _is_uniform(page: pymupdf.Page) -> bool:
 def _final(text: str) -> str:
     """In normal form, without the few glyphs that have no character."""
     garbled = {ord(char): None for char in set(text) - {"\n", "\t"} if is_garbled(char)}
+    return normalise(text.translate(garbled) if garbled else text)
+
+
+def _marked(text: str) -> str:
+    """In normal form, with a mark for each glyph that has no character."""
+    garbled = {ord(char): "\ufffd" for char in set(text) - {"\n", "\t"} if is_garbled(char)}
     return normalise(text.translate(garbled) if garbled else text)
 
 

@@ -1,148 +1,257 @@
-"""A page as a vision-language model reads it: what it is asked, how its answer is read, and what it must stand up to.
+"""A page of pixels to text, by a vision-language model: how it is asked, and what its answer is worth.
 
-The answer begins with a line `rotation: 0` (degrees clockwise by which the page has to be turned to be upright); then
-comes the page's text as Markdown, or `blank` where there is none. Models that leave the line out are taken to mean 0.
+The prompt is written for models of the class of Qwen2.5-VL and asks nothing that newer ones do not know. An answer is
+one line about the page and then its text as Markdown:
 
-| guard | turned down |
+    rotation: 0, blank: no
+
+    # The first heading
+    ...
+
+`parse` is lenient: the line may be missing, in other words, in a code fence, or the front matter that olmOCR models
+write. `judge_page` gives a verdict of every guard, in this order; the first that fails is the reason:
+
+| guard | the answer fails where |
 |---|---|
-| `truncated`, those of `corpus.guards.ALONE`, `prompt_leak` | as for every answer |
-| `rotation` | the model says that the page lies on its side: `detail` is by how much to turn it |
-| `blank` | the model sees nothing on a page that has ink |
-| `length` | much shorter or longer than the page's text layer, where that has enough letters |
-| `language` | in scripts that few letters of the neighbouring pages are of, where these have enough letters |
+| `header` | it begins with a line about the page that cannot be read: it would become text |
+| `rotation` | the model says that the page lies on its side or head; the detail is `90`, `180` or `270`, clockwise |
+| `truncated` | it did not stop by itself |
+| `blank` | the page is called blank, and there is ink on it, or text below |
+| those of `corpus.guards.ALONE` | it is empty, loops, compresses too well or not at all, refuses, leaves a table open |
+| `prompt_leak` | it repeats the prompt |
+| `ink` | it has more characters than the ink on the page can be: an empty page was made up |
+| `length_against` | it is far shorter or longer than a text layer of which the length can be believed |
+| `language` | it is in another script than the pages around it |
 
-Follows olmOCR (arXiv 2502.18443): a page at a time, rising temperatures, the rotation asked of the model, a fallback.
+A page is asked again with the next of `TEMPERATURES`, the ladder of olmOCR (arXiv 2502.18443).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from corpus import enclosures, guards, refusals
-from corpus.guards import ALONE, Judged, Verdict, prompt_leak, truncated, verdict
-from corpus.normalise import normalise
-from corpus.scripts import SCRIPTS, resolve, script_counts
+from corpus import enclosures, guards, normalise, refusals
+from corpus.guards import ALONE, Judged, Verdict, length_against, prompt_leak, truncated, verdict
+from corpus.pdf.trust import MAX_INK_OF_BLANK
+from corpus.scripts import SCRIPTS, script_counts
 
-VERSION = 1
-VERSIONS = {  # of all that decides which answer is a page's text
-    module.__name__: module.VERSION for module in (enclosures, guards, refusals)
+VERSION = 1  # of parsing and judging
+VERSIONS = {  # of all that decides what is accepted
+    module.__name__: module.VERSION for module in (enclosures, guards, normalise, refusals)
 } | {__name__: VERSION}
-TEMPERATURES = (0.1, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9, 1.0)  # one per round
-MAX_TOKENS = 4096
-SIDE = (
-    1288  # pixels of the longer side: 46 squares of 28, as Qwen2.5-VL sees; olmOCR's is 1,288 too
+
+# Pixels of the longer side. 46 of the 28-pixel squares that are a token of Qwen2.5-VL: an A4 page costs some 1,500
+# tokens and has 110 dots per inch, at which print of 8 points can be read; olmOCR 2 was trained at this size.
+SIDE = 1288
+TEMPERATURES = (0.1, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9, 1.0)  # by round
+TOP_P = 0.9
+MAX_TOKENS = 8192  # a page of small print is 3,000 in Latin script, and twice as much in others
+
+INK_OF_CHARACTER = 4e-6  # of the page, at least: 5 of its pixels; print of 8 points has 20
+LAYER_CHARACTERS = 200  # of a text layer whose length says something
+LAYER_LOW, LAYER_HIGH = 0.4, 3.0  # the layer may name what charts show, or lack what pictures do
+NEIGHBOUR_LETTERS = 200  # of the pages around, before they say anything of a page's script
+PAGE_LETTERS = 40
+OTHERS_OF_SCRIPT = 0.4  # share of the letters around that are of a page's main script ...
+OWN_OF_SCRIPT = 0.2  # ... or of the page's letters that are of the main one around
+
+SYSTEM = "You transcribe pages of documents: what stands on the page, and nothing else."
+USER = """\
+The picture shows a page of a document. Begin your answer with this line, filled in, and an empty line:
+
+rotation: 0, blank: no
+
+rotation: by how many degrees the page must be turned clockwise to stand upright: 0, 90, 180 or 270. Where it is \
+not 0, write nothing after that line.
+blank: yes where the page shows no writing at all; then, too, write nothing after that line.
+
+Go on with everything that is written on the page, as Markdown, in the order in which a person would read it:
+- Keep each word in the language and script that it is printed in. Do not translate, shorten, correct or explain.
+- Put the lines of a paragraph together, and words that a line end divides.
+- Mark headings with #, list items with -, and write formulas as LaTeX between $ or $$.
+- Write tables as Markdown, or as HTML where cells span several rows or columns.
+- Of pictures and charts give only the words that stand in them.
+- Leave out page numbers and lines that stand at the head or foot of every page."""
+MESSAGES = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": USER})
+PROMPT = f"page/{hashlib.sha256(f'{SYSTEM}{USER}'.encode()).hexdigest()[:12]}/{SIDE}"
+
+_HEADER = re.compile(
+    r"\W*rotation\W{1,4}?(?P<rotation>-?\d{1,3})\W+blank\W{1,4}(?P<blank>yes|no)\b[.;,*`]*",
+    re.IGNORECASE,
 )
-BLANK_INK = 0.002  # share of the pixels: the paper of a scan has specks
-LAYER_CHARACTERS = 200  # of a text layer whose length is held against the answer's
-LENGTH_LOW, LENGTH_HIGH = 0.3, 3.0  # such a layer is not to be trusted, but it is of this page
-NEIGHBOUR_LETTERS = 200
-SCRIPT_KNOWN = (
-    1 / 3
-)  # of the neighbours' letters: one of them may be an answer in the wrong language
-SCRIPT_SHARE = 0.5  # of the answer's letters
-
-PROMPT = """\
-Transcribe the page in the image.
-
-First write the line `rotation: N`, where N is 0, 90, 180 or 270: the degrees by which the page has to be turned \
-clockwise before its text is upright. Then write all of its text in natural reading order, in the language in which \
-it is written, as Markdown: headings with #, tables as Markdown tables, formulas as LaTeX between $ signs. Join words \
-that are cut at the end of a line. Leave out running heads, page numbers and pictures. Do not translate, explain or \
-add anything. If there is no text on the page, write the single word `blank` after the first line.
-"""
-
-_ROTATION = re.compile(r"\A\W{0,6}rotation\W{0,6}(\d{1,3})\W{0,4}(?:\n|\Z)", re.IGNORECASE)
-_FENCE = re.compile(r"\A```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+_FIELD = re.compile(
+    r"(rotation_correction|rotation|is_rotation_valid|is_blank|blank|primary_language|is_table|is_diagram)"
+    r"\W*[:=]\W*?(-?\w[\w °]{0,40})",
+    re.IGNORECASE,
+)
+_FENCED = re.compile(r"\s*```(?:markdown|md|)[ \t]*\n(.*?)\n?```\s*", re.DOTALL)
+_MALFORMED = re.compile(r"\W*(?:rotation\w*|(?:is_)?blank)\W{0,3}[:=]", re.IGNORECASE)
+_REMARK = re.compile(r"\([^()]*\)")
+_SKIPPED = re.compile(r"[-\s`]*|```\w*")
+_MARKUP = re.compile(r"<[^<>]{1,200}>|\\[A-Za-z]+|https?://\S+")
+_HAN = tuple(SCRIPTS.index(name) for name in ("Jpan", "Hans", "Hant"))
+_HANI = SCRIPTS.index("Hani")
 
 
-def prompt_identity() -> str:
-    """Name and digest: a changed prompt or picture is another question."""
-    content = f"{PROMPT}\n{SIDE}"
-    return f"page/{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model says of a page."""
+
+    rotation: int  # degrees clockwise that would turn it upright
+    blank: bool
+    text: str
+    unread: bool  # it begins with a line about the page, which cannot be read
 
 
 def parameters(round_: int, seed: int) -> dict[str, Any]:
-    """What the engine is told in a round."""
-    return {"temperature": TEMPERATURES[round_], "max_tokens": MAX_TOKENS, "seed": seed}
+    """How round k is asked."""
+    temperature = TEMPERATURES[round_]
+    return {
+        "temperature": temperature,
+        "top_p": TOP_P,
+        "max_tokens": MAX_TOKENS,
+        "seed": seed,
+    }
 
 
-def parse(answer: str) -> tuple[int, str]:
-    """(degrees clockwise to turn the page by, its text in normal form; "" for a blank page)."""
-    text = answer.strip()
-    fence = _FENCE.match(text)
-    text = fence[1].strip() if fence else text
-    head = _ROTATION.match(text)
-    body = text[head.end() :].strip() if head else text
-    fence = _FENCE.match(body)
-    body = fence[1].strip() if fence else body
-    degrees = int(head[1]) % 360 if head else 0
-    if body.strip("`*. ").lower() == "blank":
-        body = ""
-    return (degrees if degrees in (90, 180, 270) else 0), normalise(body)
+def label(model: str) -> str:
+    """The model with the version of prompt and guards, as it stands in a document's provenance."""
+    return f"vl-{VERSION}/{model}"
 
 
-def judge(
-    answer: str,
-    finish_reason: str,
-    *,
-    features: Mapping[str, Any],
-    neighbours: str = "",
-    ink: Callable[[], float] | None = None,
-) -> Judged:
-    """What an answer is worth. `features` are those of the page's text layer, `neighbours` the text of the pages around
-    it; `ink` gives the share of the page's pixels that are not paper. An accepted blank page has the text "".
-    """
-    whole = truncated(finish_reason)
-    if not whole.passed:
-        return Judged(text=None, verdicts=(whole,))
-    degrees, text = parse(answer)
-    verdicts = [whole, verdict("rotation", str(degrees) if degrees else None)]
-    if text or degrees or not answer.strip():
-        verdicts += [guard(text) for guard in ALONE.values()] if not degrees else []
-        verdicts.append(prompt_leak(text, PROMPT, ""))
-        verdicts += [_length(text, features), _language(text, neighbours)]
+def parse(answer: str) -> Answer:
+    """The line about the page, wherever it can be recognised, and the text after it."""
+    fenced = _FENCED.fullmatch(answer)
+    if fenced and (answer.lstrip()[3:4] == "m" or _HEADER.match(fenced[1])):
+        answer = fenced[1]
+    match = _HEADER.match(answer)
+    if match:
+        fields = {name: value.lower() for name, value in match.groupdict().items()}
+        rest = answer[match.end() :]
     else:
-        verdicts.append(_blank(features, ink))
+        fields, rest = _front_matter(answer)
+    fenced = _FENCED.fullmatch(rest)
+    rest = fenced[1] if fenced and rest.lstrip()[3:4] == "m" else rest
+    unread = not fields and bool(_MALFORMED.match(rest))
+    said = fields.get("blank", fields.get("is_blank", ""))
+    turned = fields.get("rotation", fields.get("rotation_correction", ""))
+    return Answer(
+        rotation=_degrees(turned),
+        blank=said.startswith(("yes", "true")),
+        text=rest.strip(),
+        unread=unread,
+    )
+
+
+def judge(response: Mapping[str, Any], **known: Any) -> Judged:
+    """`judge_page` of a row of `corpus.calls.RESPONSES`: an error of the engine is a rejection like any other."""
+    if response["error"] is not None:
+        return Judged.failed(*response["error"].partition(": ")[::2])
+    return judge_page(response["text"], response["finish_reason"], **known)
+
+
+def judge_page(
+    answer: str,
+    finish_reason: str | None,
+    *,
+    layer_text: str = "",
+    ink: float = 1.0,
+    neighbours: Sequence[str] = (),
+) -> Judged:
+    """The page's text in normal form ("" for a blank page), or what is wrong with the answer.
+
+    `layer_text` is the text layer that was not believed, `ink` the share of the page that is not paper, `neighbours`
+    are texts of pages around.
+    """
+    said = parse(answer)
+    verdicts = [
+        verdict("header", said.text[:60] if said.unread else None),
+        verdict("rotation", str(said.rotation) if said.rotation else None),
+        truncated(finish_reason),
+    ]
+    if said.blank:
+        text = ""
+        verdicts.append(_blank(said, ink))
+    else:
+        text = normalise.normalise(said.text).strip("\n")
+        verdicts += [guard(text) for guard in ALONE.values()]
+        verdicts += [
+            prompt_leak(text, f"{SYSTEM}\n{USER}"),
+            _inked(text, ink),
+            _long_enough(text, layer_text),
+            agreement(text, neighbours),
+        ]
     passed = all(one.passed for one in verdicts)
     return Judged(text=text if passed else None, verdicts=tuple(verdicts))
 
 
-def _blank(features: Mapping[str, Any], ink: Callable[[], float] | None) -> Verdict:
-    """Nothing may be said of a page that has hardly a mark, and only of such a page."""
-    if features.get("n_chars", 0):
-        return verdict("blank", f"the text layer has {features['n_chars']} characters")
-    share = 0.0 if ink is None else ink()
-    return verdict("blank", f"{share:.1%} of the page is ink" if share > BLANK_INK else None)
+def agreement(text: str, neighbours: Sequence[str]) -> Verdict:
+    """The page's main script is one of those around it. Han is one script here, with or without kana."""
+    own, around = _letters(text), _letters("\n".join(neighbours))
+    found = None
+    if own.sum() >= PAGE_LETTERS and around.sum() >= NEIGHBOUR_LETTERS:
+        main, usual = int(own.argmax()), int(around.argmax())
+        others, mine = around[main] / around.sum(), own[usual] / own.sum()
+        if others < OTHERS_OF_SCRIPT and mine < OWN_OF_SCRIPT:
+            found = f"{SCRIPTS[main]} among pages in {SCRIPTS[usual]}"
+    return verdict("language", found)
 
 
-def _length(text: str, features: Mapping[str, Any]) -> Verdict:
-    layer = int(features.get("n_chars", 0))
-    if layer < LAYER_CHARACTERS:
-        return verdict("length", None)
-    ratio = sum(map(len, text.split())) / layer
-    inside = LENGTH_LOW <= ratio <= LENGTH_HIGH
-    return verdict("length", None if inside else f"{ratio:.2f} times the text layer")
+# ---------------------------------------------------------------- helpers
 
 
-def _language(text: str, neighbours: str) -> Verdict:
-    ours, theirs = _letters(text), _letters(neighbours)
-    if theirs.sum() < NEIGHBOUR_LETTERS or not ours.sum():
-        return verdict("language", None)
-    known = theirs / theirs.sum() >= SCRIPT_KNOWN
-    foreign = np.where(known, 0, ours / ours.sum())
-    if foreign.sum() <= SCRIPT_SHARE:
-        return verdict("language", None)
-    return verdict("language", f"{foreign.max():.0%} {SCRIPTS[int(foreign.argmax())]}")
+def _front_matter(answer: str) -> tuple[dict[str, str], str]:
+    """Fields in lines of their own, each at most once, before the text."""
+    fields: dict[str, str] = {}
+    lines = answer.split("\n")
+    for number, line in enumerate(lines):
+        parts = re.split("[,;|]", _REMARK.sub("", line))
+        pieces = [_FIELD.fullmatch(part.strip(" *_`\"'{}#>.")) for part in parts]
+        here = {match[1].lower(): match[2].strip().lower() for match in pieces if match}
+        if len(here) == len(pieces) and not here.keys() & fields.keys():
+            fields |= here
+        elif not _SKIPPED.fullmatch(line):
+            return fields, "\n".join(lines[number:] if fields else lines)
+    return fields, "" if fields else answer
 
 
-def _letters(text: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
-    found: np.ndarray[tuple[int], np.dtype[np.int64]] = resolve(
-        script_counts(data, np.array([0, len(data)], np.int64))
-    )[0]
-    return found
+def _degrees(said: str) -> int:
+    """A multiple of 90 clockwise, 0 for what is none."""
+    match = re.match(r"-?\d{1,3}", said)
+    turned = int(match[0]) if match else 0
+    turned = -turned if "counter" in said or "anti" in said else turned
+    return turned % 360 if turned % 90 == 0 else 0
+
+
+def _blank(said: Answer, ink: float) -> Verdict:
+    if said.text:
+        return verdict("blank", f"called blank, with the text {said.text[:60]}")
+    return verdict("blank", f"{ink:.2%} of it is ink" if ink > MAX_INK_OF_BLANK else None)
+
+
+def _inked(text: str, ink: float) -> Verdict:
+    size = sum(map(len, _MARKUP.sub("", text).split()))
+    too_much = size * INK_OF_CHARACTER > ink
+    return verdict("ink", f"{size} characters on {ink:.3%} of ink" if too_much else None)
+
+
+def _long_enough(text: str, layer: str) -> Verdict:
+    if sum(map(len, layer.split())) < LAYER_CHARACTERS:
+        return verdict("length_against", None)
+    return length_against(_MARKUP.sub("", text), layer, LAYER_LOW, LAYER_HIGH)
+
+
+def _letters(text: str) -> Any:
+    """Letters by script."""
+    data = np.frombuffer(_MARKUP.sub(" ", text).encode("utf-8", "replace"), np.uint8)
+    counts = script_counts(data, np.array([0, len(data)], np.int64))[0]
+    for index in _HAN:
+        counts[_HANI] += counts[index]
+        counts[index] = 0
+    return counts

@@ -16,13 +16,14 @@ class Page:
     """One page of a PDF, as it will stand in the lake's `pages` table."""
 
     number: int  # from 0
-    arm: str  # "text" | "vl" | "ocr" | "blank" | "untrusted" (no arm can be trusted) | "failed"
+    arm: str  # "text" | "vl" | "ocr" | "blank" | "untrusted" (nobody could read it) | "failed"
     text: str  # "" unless arm is "text", "vl" or "ocr"
     features: Mapping[str, float | int | bool | str]  # what the decision was made on
     attempts: int = 0  # calls of a model
-    guard: str | None = None  # what turned down the last answer that was not taken
-    seconds: float | None = None  # of these calls
+    guard: str | None = None  # the last guard or error that turned an answer down
+    seconds: float | None = None  # of all calls; None where there was none
     tokens: int = 0  # that the model wrote
+    layer: str = ""  # of a page that waits: the text layer that is not believed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ FINE = "Nobody has ever seen the light in the tower go out while a boat was stil
 STUBBORN = (
     "The stub-\nborn paragraph that the scripted model can only ever answer with a lot of noise."
 )
-TABLE = "| boat | crew |\n|---|---|\n| gull | mas-\nter |\n"
+TABLE = "| boat | crew |\n|---|---|\n| gull | mas- |\n| tern | ter |\n"
 TEXTS = {
     "broken.txt": f"{BROKEN}\n\n{FINE}\n\n{TABLE}\n{STUBBORN}\n",
     "fine.txt": f"{FINE}\n\n{FINE.replace('light', 'flag')}\n",

@@ -33,7 +33,7 @@ ARMS = {
     "vl": "read by the VL model",
     "ocr": "read by OCR",
     "blank": "blank",
-    "untrusted": "no trustworthy text, waiting for a VL model",
+    "untrusted": "no trustworthy text, and nobody who was asked could read it",
     "failed": "failed",
 }
 PASSED = ("selected", "not_drawn", "no_supply")

@@ -28,11 +28,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-from corpus.calls import REQUESTS, RESPONSES, Call, Request, failure, requests_table, unanswered
+from corpus.calls import REQUESTS, RESPONSES, Call, Request, requests_table, unanswered
 from corpus.guards import Judged
 from corpus.lake import Entry, File, Folder, read_part, write_part
 from synth.recipe import Recipe
@@ -40,7 +40,8 @@ from workflows import engines
 from workflows.engine import Item, StepError
 from workflows.engines import Model
 from workflows.layout import Made
-from workflows.steps.context import Context, Part
+from workflows.steps.context import Context
+from workflows.steps.seeds import Seeds
 
 ANSWERED = ("prompt_tokens", "completion_tokens", "model", "seconds")  # of a response
 ASKED = ("id", "document_id", "row", "start", "stop", "sample", "round", "target")  # of a request
@@ -70,15 +71,10 @@ class Exchange:
 
     @classmethod
     def of(
-        cls,
-        made: Made,
-        recipe: Recipe,
-        model: Model,
-        parts: Mapping[str, Part],
-        documents: Mapping[str, Folder],
-        rounds: int | None = None,
+        cls, made: Made, recipe: Recipe, model: Model, seeds: Seeds, rounds: int | None
     ) -> Exchange:
-        """About these parts of documents, by a recipe, in as many rounds as it has or fewer."""
+        """About documents, by a recipe, in as many rounds as it has or fewer."""
+        parts = seeds.parts.items()
         return cls(
             role=recipe.role,
             model=model,
@@ -87,11 +83,11 @@ class Exchange:
             requests=made.requests,
             responses={
                 key: Folder(root.root, f"{root.path}/{part.key}")
-                for key, part in parts.items()
+                for key, part in parts
                 for root in [made.responses[part.source]]
             },
             acceptance=made.acceptance,
-            about={key: f"{documents[p.source].path}/{p.name}" for key, p in parts.items()},
+            about={key: f"{seeds.documents[p.source].path}/{p.name}" for key, p in parts},
         )
 
     @property
@@ -136,7 +132,7 @@ class Job(Protocol):
         responses: Sequence[Mapping[str, Any]],
         before: Sequence[Asked],
     ) -> Iterator[Judged]:
-        """What each answer of a round is worth by itself, after those of earlier rounds."""
+        """What each answer of a round is worth by itself, where `before` is what came of the rounds before."""
 
     def question(self, request: Mapping[str, Any]) -> Hashable:
         """What is asked, whatever the round or sample."""
@@ -150,6 +146,14 @@ class Job(Protocol):
 
     def write(self, key: str, found: Sequence[Asked]) -> None:
         """Make and commit what the accepted answers of a part are for."""
+
+
+J = TypeVar("J", bound=Job)
+
+
+def unfinished(jobs: Mapping[str, J]) -> dict[str, J]:
+    """The jobs whose answers are not all judged."""
+    return {name: job for name, job in jobs.items() if not job.exchange.acceptance.is_complete}
 
 
 def ask_all(context: Context, jobs: Mapping[str, Job]) -> None:
@@ -169,7 +173,6 @@ def _round(context: Context, jobs: Mapping[str, Job], round_: int) -> None:
     items: list[Item] = [
         {"job": name, "key": key, "round": round_}
         for name, job in here.items()
-        if not job.exchange.acceptance.is_complete
         for key in job.exchange.keys
     ]
     found = context.engine.map(f"plan round {round_}", partial(plan, here), items)
@@ -236,27 +239,26 @@ def ask(jobs: Mapping[str, Job], item: Item) -> Item:
 
 
 def keep(jobs: Mapping[str, Job], item: Item, rows: list[dict[str, Any]]) -> None:
-    """Commit responses of one part. Whoever writes them, they go by the first of their ids."""
+    """Commit responses of one part."""
+    commit(jobs[item["job"]].exchange, item["key"], rows)
+
+
+def commit(exchange: Exchange, key: str, rows: list[dict[str, Any]]) -> None:
+    """The same. Whoever writes them, they go by the first of their ids."""
     if not rows:
         return
     name = min(row["id"] for row in rows).hex()
-    folder = jobs[item["job"]].exchange.responses[item["key"]]
+    folder = exchange.responses[key]
     table = pa.Table.from_pylist(rows, schema=RESPONSES)
     folder.commit(Entry(key=name, files=[write_part(folder, f"{name}.parquet", table)]))
 
 
 def open_calls(jobs: Mapping[str, Job], item: Item) -> Iterator[Call]:
-    """The requests without a response, rendered one by one as the engine takes them. What cannot be rendered is
-    answered here, with its error.
+    """The requests without a response, rendered one by one as the engine takes them. A job commits an error itself for
+    one that it cannot render.
     """
     job = jobs[item["job"]]
-    model = job.exchange.model
-    for call in job.calls(item["key"], _open(job, item)):
-        if not call.error:
-            yield call
-            continue
-        row = failure(call, error=call.error, model=model.model, engine=model.engine, seconds=0.0)
-        keep(jobs, item, [row])
+    return job.calls(item["key"], _open(job, item))
 
 
 def accept(job: Job, item: Item) -> Item:
@@ -310,8 +312,11 @@ def outcomes(job: Job, key: str) -> list[Asked]:
     for requests in _rounds(job, key):
         rows = requests.to_pylist()
         answers = [responses[row["id"]] for row in rows]
-        of_round = zip(rows, answers, job.judge(key, requests, answers, found), strict=True)
-        found = found + [Asked(request=q, response=r, judged=judged) for q, r, judged in of_round]
+        verdicts = list(job.judge(key, requests, answers, found))
+        found += [
+            Asked(request=row, response=response, judged=judged)
+            for row, response, judged in zip(rows, answers, verdicts, strict=True)
+        ]
     for places in _by_question(job, found).values():
         settled = job.settle(key, [found[place] for place in places])
         for place, judged in zip(places, settled, strict=True):
@@ -334,6 +339,8 @@ def first_accepted(answers: Sequence[Asked]) -> list[Judged]:
 
 def _again(job: Job, key: str, round_: int) -> list[Request]:
     """A later round: the requests of the round before whose question has no accepted answer yet."""
+    if not read_part(job.exchange.requests_of(key), f"round-{round_ - 1}.parquet").num_rows:
+        return []
     found = outcomes(job, key)
     return [
         job.again(found[place], round_)

@@ -1,18 +1,28 @@
 """Step `read`: raw files to documents, PDF pages and dead letters.
 
 One item is a unit of raw files (`corpus.sources.cut`); its documents fill parts of `part_bytes` of text. Every record
-is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped.
+is a document, a dead letter or skipped, counted per unit: records = documents + failed + skipped. Of a source whose
+pages a model is asked about only drafts are written here (`workflows.steps.drafts`); the step `transcribe` goes on.
 
-`dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages` has `id` (the document's), `page`,
-`arm` (`text`, `vl`, `ocr`, `blank`, `untrusted`, `failed`), `features` (JSON), `text`, and a model's part in it:
-`attempts` (int16, calls), `guard` (string, what turned down the last answer that was not taken; null), `seconds`
-(float32, of these calls; null) and `tokens` (int32, written). Sources with `vl` are read by step `transcribe`.
+`dead_letters` has `locator`, `reason` (a short stable word) and `detail`. `pages`, for each page of a PDF:
+
+| column | type | meaning |
+|---|---|---|
+| `id` | binary[16] | the document's |
+| `page` | int32 | from 0 |
+| `arm` | string | `text`, `vl`, `ocr`, `blank`, `untrusted` (nobody could read it), `failed` |
+| `features` | string | JSON: what the decision was made on (`corpus.pdf.trust`, `corpus.pdf.ocr`) |
+| `text` | large_string | "" unless the arm is `text`, `vl` or `ocr` |
+| `attempts` | int16 | calls of a model |
+| `guard` | string, null where none was | the last guard or error that turned an answer down |
+| `seconds` | float32, null without a call | of all calls |
+| `tokens` | int32 | that the model wrote |
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +39,7 @@ from corpus.storage import is_local
 from corpus.strict_yaml import settings
 from workflows.engine import Item
 from workflows.plan import Source
+from workflows.steps import drafts
 from workflows.steps.context import Context
 
 BATCH_BYTES = 4 << 20
@@ -68,21 +79,23 @@ class Job:
     documents: Folder
     pages: Folder
     dead_letters: Folder
+    drafts: Folder | None = None  # where pages are asked of a model: what is read before
 
 
 def run(context: Context) -> None:
     """Read every source that is not complete, all in one go."""
-    sources = [s for s in context.plan.model.sources if s.name not in context.layout.drafts]
-    jobs = {source.name: job_of(context, source) for source in sources}
-    todo = {name: job for name, job in jobs.items() if not job.documents.is_complete}
+    jobs = {source.name: job_of(context, source) for source in context.plan.model.sources}
+    todo = {name: job for name, job in jobs.items() if not _last(job).is_complete}
     items = []
-    for source in sources:
+    for source in context.plan.model.sources:
         if source.name in todo:
-            done = todo[source.name].documents.entries()  # put last, after pages and dead letters
-            items += [item for item in items_of(context, source) if item["key"] not in done]
+            done = _last(todo[source.name]).entries()
+            items += [item for item in _items(context, source) if item["key"] not in done]
     context.engine.map("read", partial(read_unit, todo), items)
     for job in todo.values():
-        for folder in (job.pages, job.dead_letters, job.documents):
+        for folder in (
+            (job.pages, job.dead_letters, job.documents) if job.drafts is None else (job.drafts,)
+        ):
             context.finish(folder)
 
 
@@ -92,32 +105,55 @@ def read_unit(jobs: Mapping[str, Job], item: Item) -> Item:
     files = [InputFile(path=path, uri=uri, size=size) for path, uri, size in item["files"]]
     reader = READERS[job.reader]
     options = settings(reader.options, job.options, job.source)
-    counts = write_records(job, item["key"], files, reader.read(files, options, job.limits))
-    return {"counts": counts}
+    if job.drafts is not None:
+        notes = {"digests": _digests(files)}
+        return drafts.write(job.drafts, item["key"], job.source, files, options, job.limits, notes)
+    records = reader.read(files, options, job.limits)
+    return {"counts": write_records(job, item["key"], records, lambda: _digests(files))}
 
 
 def write_records(
-    job: Job, key: str, files: Sequence[InputFile], records: Iterable[Record | Failed | Skipped]
+    job: Job,
+    key: str,
+    records: Iterable[Record | Failed | Skipped],
+    digests: Callable[[], Mapping[str, str]],
 ) -> dict[str, int]:
-    """Commit what a unit's records make; the documents' entry is put last."""
-    outputs = Outputs(job, key)
+    """Write and commit the records of one unit; the documents' entry is put last. Gives the counts."""
+    outputs = _Outputs(job, key)
     try:
         for record in records:
             outputs.add(record)
     finally:
         letters, pages, documents = outputs.close()
-    digests = {file.path: content_digest(file) for file in files if is_local(file.uri)}
+    notes = {"digests": dict(digests())}
     counts = dict(sorted(outputs.counts.items()))
     page_counts = {name: n for name, n in counts.items() if name.startswith("page")}
     job.dead_letters.commit(
         Entry(key=key, files=letters, counts={"failed": counts.get("failed", 0)})
     )
     job.pages.commit(Entry(key=key, files=pages, counts=page_counts))
-    job.documents.commit(Entry(key=key, files=documents, counts=counts, notes={"digests": digests}))
+    job.documents.commit(Entry(key=key, files=documents, counts=counts, notes=notes))
     return counts
 
 
-class Outputs:
+def job_of(context: Context, source: Source) -> Job:
+    """What is written of a source, and how."""
+    layout, model = context.layout, context.plan.model
+    return Job(
+        source=source.name,
+        reader=source.reader,
+        options=source.options,
+        licence=source.licence,
+        limits=model.limits.limits(),
+        part_bytes=model.resources.part_bytes,
+        documents=layout.documents[source.name],
+        pages=layout.pages[source.name],
+        dead_letters=layout.dead_letters[source.name],
+        drafts=layout.drafts.get(source.name),
+    )
+
+
+class _Outputs:
     """The open files of one unit: documents that roll over into parts, pages, dead letters."""
 
     def __init__(self, job: Job, key: str) -> None:
@@ -240,24 +276,16 @@ class Outputs:
         self._writer, self._part_bytes = None, 0
 
 
-def job_of(context: Context, source: Source) -> Job:
-    """Folders and settings of one source."""
-    layout, model = context.layout, context.plan.model
-    return Job(
-        source=source.name,
-        reader=source.reader,
-        options=source.options,
-        licence=source.licence,
-        limits=model.limits.limits(),
-        part_bytes=model.resources.part_bytes,
-        documents=layout.documents[source.name],
-        pages=layout.pages[source.name],
-        dead_letters=layout.dead_letters[source.name],
-    )
+def _last(job: Job) -> Folder:
+    """The folder whose entry is put last: with it a unit is done."""
+    return job.documents if job.drafts is None else job.drafts
 
 
-def items_of(context: Context, source: Source) -> list[Item]:
-    """An item per unit of its raw files."""
+def _digests(files: Sequence[InputFile]) -> dict[str, str]:
+    return {file.path: content_digest(file) for file in files if is_local(file.uri)}
+
+
+def _items(context: Context, source: Source) -> list[Item]:
     units = cut(
         context.listings[source.name],
         READERS[source.reader].unit,

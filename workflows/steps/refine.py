@@ -14,12 +14,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from annotators import language
 from corpus.calls import Call, Request
 from corpus.document import DOCUMENTS, ID, document_id, locator, metadata_json
 from corpus.errors import PlanError
@@ -27,16 +26,13 @@ from corpus.guards import Judged
 from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.normalise import normalise
 from corpus.randomness import hash64
-from synth.judging import judged
-from synth.prompt import render
-from synth.recipe import Seed
 from synth.refinement import REFINE, changed_words, merged, most_tokens, pieces
 from workflows.plan import PlanModel, Refinement
 from workflows.steps import annotate, asking
 from workflows.steps.asking import Asked, Exchange
-from workflows.steps.context import Context, parts_of
+from workflows.steps.context import Context
 from workflows.steps.read import DEAD_LETTERS
-from workflows.steps.seeds import Seeds, choose, columns_before, shown
+from workflows.steps.seeds import Seeds, choose, columns_before
 from workflows.steps.seeds import check as check_seeds
 
 SUPERSEDED = pa.schema([pa.field("id", ID, nullable=False), pa.field("superseded_by", ID)])
@@ -77,12 +73,7 @@ class Job:
 
     def calls(self, key: str, requests: pa.Table) -> Iterator[Call]:
         """The prompts."""
-        for request, seed in zip(requests.to_pylist(), self._shown(key, requests), strict=True):
-            yield Call(
-                id=request["id"],
-                messages=render(REFINE, seed),
-                parameters=json.loads(request["parameters"]),
-            )
+        return self.seeds.calls(REFINE, key, requests)
 
     def judge(
         self,
@@ -91,9 +82,8 @@ class Job:
         responses: Sequence[Mapping[str, Any]],
         before: Sequence[Asked],
     ) -> Iterator[Judged]:
-        """The guards of refinement."""
-        for seed, response in zip(self._shown(key, requests), responses, strict=True):
-            yield judged(REFINE, seed, response, language.identify)
+        """The guards of the recipe."""
+        return self.seeds.judge(REFINE, key, requests, responses)
 
     def question(self, request: Mapping[str, Any]) -> Hashable:
         """A piece."""
@@ -164,13 +154,6 @@ class Job:
             "metadata": metadata_json(known),
         }
 
-    def _shown(self, key: str, requests: pa.Table) -> list[Seed]:
-        texts, labels = self.seeds.texts(key), self.seeds.languages(key)
-        spans = zip(
-            *(requests.column(n).to_pylist() for n in ("row", "start", "stop")), strict=True
-        )
-        return [shown(texts[row][start:stop], labels[row]) for row, start, stop in spans]
-
     def _request(
         self, document: bytes, row: int, start: int, stop: int, round_: int, most: int
     ) -> Request:
@@ -190,14 +173,17 @@ class Job:
 def run(context: Context) -> None:
     """Make the refined sources of the plan, then annotate them like any other."""
     jobs = {f"refine {e.source}": _job(context, e) for e in context.plan.model.refine}
-    todo = {name: job for name, job in jobs.items() if not job.exchange.acceptance.is_complete}
-    for job in todo.values():
-        choose(context, job.seeds)
-    asking.ask_all(context, todo)
-    for job in todo.values():
-        context.finish(job.superseded)
+    todo = asking.unfinished(jobs)
+    asking.ask_all(context, {name: _chosen(context, job) for name, job in todo.items()})
+    for job in jobs.values():
+        if not job.superseded.is_complete:
+            context.finish(job.superseded)
     if jobs:
         annotate.run(context, [job.entry.made for job in jobs.values()])
+
+
+def _chosen(context: Context, job: Job) -> Job:
+    return replace(job, seeds=choose(context, job.seeds))
 
 
 def check(model: PlanModel) -> None:
@@ -212,28 +198,13 @@ def check(model: PlanModel) -> None:
 
 
 def _job(context: Context, entry: Refinement) -> Job:
-    layout, model = context.layout, context.plan.model
-    made = layout.made[entry.made]
-    parts = {part.key.removeprefix("part-"): part for part in parts_of(layout, [entry.source])}
-    documents = {entry.source: layout.documents[entry.source]}
+    layout = context.layout
+    model, made = context.plan.model.models[REFINE.role], layout.made[entry.made]
+    seeds = Seeds.of(context, entry, REFINE)
     return Job(
         entry=entry,
-        exchange=Exchange.of(
-            made, REFINE, model.models[REFINE.role], parts, documents, entry.rounds
-        ),
-        seeds=Seeds(
-            name=f"refine {entry.source}",
-            where=entry.where or REFINE.seeds,
-            least=REFINE.characters[0],
-            quotas=entry.documents,
-            parts=parts,
-            documents=documents,
-            kinds=context.plan.kinds,
-            annotations={entry.source: layout.columns(entry.source)},
-            columns=columns_before(model, refined=False),
-            candidates=made.candidates,
-            seed=model.seed,
-        ),
+        exchange=Exchange.of(made, REFINE, model, seeds, entry.rounds),
+        seeds=seeds,
         documents=layout.documents[entry.made],
         dead_letters=layout.dead_letters[entry.made],
         pages=layout.pages[entry.made],

@@ -1,4 +1,5 @@
-"""Which documents a model is asked about: those that meet a condition, up to a quota per language.
+"""Which documents a model is asked about, and what it is shown of them: those that meet a condition, up to a quota per
+language.
 
     seeds  parts -> how many documents are fit, per language, in bins of a hash of id and seed
 
@@ -8,27 +9,35 @@ a quota is met or exceeded by less than a bin, whatever parts and workers there 
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from annotators import duplicates
+from annotators.language import identify
+from corpus.calls import Call
 from corpus.errors import PlanError
+from corpus.guards import Judged
 from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.languages import LANGUAGES
 from corpus.randomness import id_words, keyed
 from mixers.selection import compile_expression, with_thresholds
 from mixers.sequences import ids_of
-from synth.recipe import Seed
+from synth.judging import judged
+from synth.prompt import render
+from synth.recipe import Recipe, Seed
 from workflows.engine import Item
 from workflows.measures import all_fields
-from workflows.plan import ANY, PlanModel
-from workflows.steps.context import Context, Part, read_columns
+from workflows.plan import ANY, PlanModel, Refinement, Synthesis
+from workflows.steps.context import Context, Part, parts_of, read_columns
 from workflows.steps.select import rule_columns, with_nulls
 
 log = logging.getLogger("tokenmill")
@@ -57,25 +66,73 @@ class Seeds:
     columns: pl.DataFrame  # empty: names and types that `where` may use
     candidates: Folder
     seed: int
+    limits: Mapping[str, int] = field(default_factory=dict)  # the first bin left out, per language
+
+    @classmethod
+    def of(cls, context: Context, entry: Refinement | Synthesis, recipe: Recipe) -> Seeds:
+        """Those of an entry of the plan, before they are counted (`choose`)."""
+        layout, model = context.layout, context.plan.model
+        parts = parts_of(layout, entry.sources)
+        return cls(
+            name=f"{recipe.name} of {entry.made}",
+            where=entry.where or recipe.seeds,
+            least=recipe.characters[0],
+            quotas=entry.documents,
+            parts={f"{part.source}-{part.key.removeprefix('part-')}": part for part in parts},
+            documents={source: layout.documents[source] for source in entry.sources},
+            kinds=context.plan.kinds,
+            annotations={source: layout.columns(source) for source in entry.sources},
+            columns=columns_before(model, refined=not isinstance(entry, Refinement)),
+            candidates=layout.made[entry.made].candidates,
+            seed=model.seed,
+        )
 
     def chosen(self, key: str) -> pl.DataFrame:
-        """`row` and `id` of the chosen documents of one part. The counting must be done."""
-        limits = thresholds(self.quotas, supply(self.candidates))
-        limit = pl.col("language").replace_strict(limits, default=0, return_dtype=pl.Int64)
+        """`row`, `id` and `language` of the chosen documents of one part."""
+        limit = pl.col("language").replace_strict(self.limits, default=0, return_dtype=pl.Int64)
         return fit(self, self.parts[key]).filter(pl.col("bin") < limit).sort("row").drop("bin")
 
-    def texts(self, key: str) -> list[str]:
+    def texts(self, key: str) -> Sequence[str]:
         """The documents of one part."""
         part = self.parts[key]
-        table = read_part(self.documents[part.source], part.name, ["text"])
-        texts: list[str] = table.column("text").to_pylist()
-        return texts
+        folder = self.documents[part.source]
+        return _texts(folder.root, folder.path, part.name)
 
-    def languages(self, key: str) -> list[str]:
-        """Their labels, "" where none is known."""
-        part = self.parts[key]
-        table = read_columns(self.annotations[part.source], part, ["language"])
-        return [label or "" for label in table.column("language").to_pylist()]
+    def shown(self, key: str, requests: Sequence[Mapping[str, Any]]) -> list[Seed]:
+        """What each request shows of its document."""
+        part, texts = self.parts[key], self.texts(key)
+        labels = read_columns(self.annotations[part.source], part, ["language"]).column("language")
+        return [
+            shown(
+                texts[request["row"]][request["start"] : request["stop"]],
+                labels[request["row"]].as_py() or "",
+                request["target"],
+            )
+            for request in requests
+        ]
+
+    def calls(self, recipe: Recipe, key: str, requests: pa.Table) -> Iterator[Call]:
+        """The prompts of some requests."""
+        rows = requests.to_pylist()
+        for request, seed in zip(rows, self.shown(key, rows), strict=True):
+            yield Call(
+                id=request["id"],
+                messages=render(recipe, seed),
+                parameters=json.loads(request["parameters"]),
+                schema=recipe.schema,
+            )
+
+    def judge(
+        self,
+        recipe: Recipe,
+        key: str,
+        requests: pa.Table,
+        responses: Sequence[Mapping[str, Any]],
+    ) -> Iterator[Judged]:
+        """What the recipe's parser and guards say of their answers."""
+        seeds = self.shown(key, requests.to_pylist())
+        for seed, response in zip(seeds, responses, strict=True):
+            yield judged(recipe, seed, response, identify)
 
 
 def check(columns: pl.DataFrame, where: str, place: str) -> None:
@@ -95,17 +152,19 @@ def columns_before(model: PlanModel, *, refined: bool = True) -> pl.DataFrame:
     return found.select(name for name in found.columns if name not in later)
 
 
-def choose(context: Context, seeds: Seeds) -> None:
-    """Count the candidates, and say which languages have fewer than their quota."""
+def choose(context: Context, seeds: Seeds) -> Seeds:
+    """Count the candidates and say which languages have fewer than their quota; the seeds with their limits."""
     items: list[Item] = [{"key": key} for key in seeds.parts]
     context.fill(
         f"{seeds.name} seeds", [seeds.candidates], partial(count, seeds), partial(list, items)
     )
-    short = shortages(seeds.quotas, supply(seeds.candidates))
+    found = supply(seeds.candidates)
+    short = shortages(seeds.quotas, found)
     if short:
         log.warning(
             "warning: %s has fewer documents than asked for: %s", seeds.name, ", ".join(short)
         )
+    return replace(seeds, limits=thresholds(seeds.quotas, found))
 
 
 def count(seeds: Seeds, item: Item) -> Item:
@@ -185,6 +244,13 @@ def shown(text: str, language: str, target: str = "") -> Seed:
         target=target,
         target_name=name(target),
     )
+
+
+@lru_cache(maxsize=1)
+def _texts(root: str, path: str, name: str) -> Sequence[str]:
+    """The texts of a part, kept while it is worked on: questions are settled one by one."""
+    texts: list[str] = read_part(Folder(root, path), name, ["text"]).column("text").to_pylist()
+    return texts
 
 
 def span_end(text: str, most: int) -> int:

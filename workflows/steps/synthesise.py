@@ -10,15 +10,13 @@ it in the plan; recipes that do not wait for each other are asked together.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from annotators import language
 from corpus.calls import Call, Request
 from corpus.document import DOCUMENTS, document_id, locator, metadata_json
 from corpus.errors import PlanError
@@ -27,16 +25,15 @@ from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.normalise import normalise
 from corpus.randomness import hash64
 from synth.code.trust import refused
-from synth.judging import chosen, judged
-from synth.prompt import render
-from synth.recipe import Recipe, Seed
+from synth.judging import chosen
+from synth.recipe import Recipe
 from synth.recipes import RECIPES
 from workflows.plan import PlanModel, Synthesis
 from workflows.steps import annotate, asking
 from workflows.steps.asking import Asked, Exchange
-from workflows.steps.context import Context, parts_of
+from workflows.steps.context import Context
 from workflows.steps.read import DEAD_LETTERS
-from workflows.steps.seeds import Seeds, choose, columns_before, shown, span_end
+from workflows.steps.seeds import Seeds, choose, columns_before, span_end
 from workflows.steps.seeds import check as check_seeds
 
 
@@ -80,13 +77,7 @@ class Job:
 
     def calls(self, key: str, requests: pa.Table) -> Iterator[Call]:
         """The prompts."""
-        for request, seed in zip(requests.to_pylist(), self._shown(key, requests), strict=True):
-            yield Call(
-                id=request["id"],
-                messages=render(self.recipe, seed),
-                parameters=json.loads(request["parameters"]),
-                schema=self.recipe.schema,
-            )
+        return self.seeds.calls(self.recipe, key, requests)
 
     def judge(
         self,
@@ -95,9 +86,8 @@ class Job:
         responses: Sequence[Mapping[str, Any]],
         before: Sequence[Asked],
     ) -> Iterator[Judged]:
-        """The recipe's parser and guards."""
-        for seed, response in zip(self._shown(key, requests), responses, strict=True):
-            yield judged(self.recipe, seed, response, language.identify)
+        """The guards of the recipe."""
+        return self.seeds.judge(self.recipe, key, requests, responses)
 
     def question(self, request: Mapping[str, Any]) -> Hashable:
         """A span, and the language to write in."""
@@ -107,9 +97,7 @@ class Job:
         """The one that the recipe chooses, else the first."""
         if self.recipe.choose is None:
             return asking.first_accepted(answers)
-        request = answers[0].request
-        table = pa.table({name: [request[name]] for name in ("row", "start", "stop", "target")})
-        (seed,) = self._shown(key, table)
+        (seed,) = self.seeds.shown(key, [answers[0].request])
         return chosen(self.recipe, seed, [asked.judged for asked in answers])
 
     def write(self, key: str, found: Sequence[Asked]) -> None:
@@ -145,9 +133,9 @@ class Job:
             "round": request["round"],
         }
         return {
-            "id": document_id(self.entry.source, path, request["sample"]),
+            "id": document_id(self.entry.made, path, request["sample"]),
             "text": normalise(asked.judged.text or ""),
-            "source": self.entry.source,
+            "source": self.entry.made,
             "locator": locator(path, request["sample"]),
             "date": None,
             "licence": licence,
@@ -155,16 +143,6 @@ class Job:
             "provenance": f"{self.recipe.name}/{self.recipe.version}",
             "metadata": metadata_json(known),
         }
-
-    def _shown(self, key: str, requests: pa.Table) -> list[Seed]:
-        texts, labels = self.seeds.texts(key), self.seeds.languages(key)
-        spans = zip(
-            *(requests.column(n).to_pylist() for n in ("row", "start", "stop", "target")),
-            strict=True,
-        )
-        return [
-            shown(texts[row][start:stop], labels[row], target) for row, start, stop, target in spans
-        ]
 
     def _target(self, document: bytes, label: str) -> str:
         """The language to write in, drawn for each document; "" where the recipe writes in the seed's."""
@@ -201,24 +179,24 @@ def run(context: Context) -> None:
     """Make the synthetic sources of the plan, each level from those above it, and annotate them like any other."""
     for entries in levels(context.plan.model):
         jobs = {entry.recipe: _job(context, entry) for entry in entries}
-        todo = {name: job for name, job in jobs.items() if not job.exchange.acceptance.is_complete}
-        for job in todo.values():
-            choose(context, job.seeds)
-        asking.ask_all(context, todo)
-        annotate.run(context, [entry.source for entry in entries])
+        todo = asking.unfinished(jobs)
+        asking.ask_all(context, {name: _chosen(context, job) for name, job in todo.items()})
+        annotate.run(context, [entry.made for entry in entries])
 
 
 def levels(model: PlanModel) -> list[list[Synthesis]]:
     """The recipes, those first that need no other's documents."""
     level: dict[str, int] = {}
     for entry in model.synthesise:
-        level[entry.source] = (
-            max((level.get(source, -1) for source in entry.sources), default=-1) + 1
-        )
+        level[entry.made] = max((level.get(source, -1) for source in entry.sources), default=-1) + 1
     return [
-        [entry for entry in model.synthesise if level[entry.source] == number]
+        [entry for entry in model.synthesise if level[entry.made] == number]
         for number in sorted(set(level.values()))
     ]
+
+
+def _chosen(context: Context, job: Job) -> Job:
+    return replace(job, seeds=choose(context, job.seeds))
 
 
 def check(model: PlanModel) -> None:
@@ -245,32 +223,15 @@ def _letter(asked: Asked) -> dict[str, str]:
 
 
 def _job(context: Context, entry: Synthesis) -> Job:
-    layout, model = context.layout, context.plan.model
-    recipe, made = RECIPES[entry.recipe], layout.made[entry.source]
-    parts = {
-        f"{part.source}-{part.key.removeprefix('part-')}": part
-        for part in parts_of(layout, entry.sources)
-    }
-    documents = {source: layout.documents[source] for source in entry.sources}
+    layout = context.layout
+    recipe = RECIPES[entry.recipe]
+    model, made = context.plan.model.models[recipe.role], layout.made[entry.made]
+    seeds = Seeds.of(context, entry, recipe)
     return Job(
         entry=entry,
-        exchange=Exchange.of(
-            made, recipe, model.models[recipe.role], parts, documents, entry.rounds
-        ),
-        seeds=Seeds(
-            name=f"recipe {recipe.name}",
-            where=entry.where or recipe.seeds,
-            least=recipe.characters[0],
-            quotas=entry.documents,
-            parts=parts,
-            documents=documents,
-            kinds=context.plan.kinds,
-            annotations={source: layout.columns(source) for source in entry.sources},
-            columns=columns_before(model),
-            candidates=made.candidates,
-            seed=model.seed,
-        ),
-        documents=layout.documents[entry.source],
-        dead_letters=layout.dead_letters[entry.source],
-        pages=layout.pages[entry.source],
+        exchange=Exchange.of(made, recipe, model, seeds, entry.rounds),
+        seeds=seeds,
+        documents=layout.documents[entry.made],
+        dead_letters=layout.dead_letters[entry.made],
+        pages=layout.pages[entry.made],
     )

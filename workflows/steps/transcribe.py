@@ -1,128 +1,101 @@
-"""Step `transcribe`: PDF pages whose text layer cannot be trusted are read by a vision-language model.
+"""Step `transcribe`: pages that wait are asked of a vision-language model, and the source's documents are written.
 
-For the sources whose reader has `vl: true`, in the place of step `read`:
+    ask         a request per page, in rounds (`workflows.steps.asking`, `corpus.pdf.vl`)
+    documents   drafts and answers -> documents, pages and dead letters, as the step `read` writes them
 
-    drafts      units of raw files -> what the text layer has, one row per file with its pages (`DRAFTS`)
-    ask         a request per page with the arm `untrusted`, in rounds (`workflows.steps.asking`): the next temperature,
-                and the page turned where the model said that it lies on its side
-    accept      documents, pages and dead letters, as `read` writes them; pages without an accepted answer go to OCR
+A unit of reading is a unit here. A request names a page by its number (`start`), and `target` says by how many degrees
+it is turned before it is shown: where the model reports a rotation, the next round shows it turned. Pages are drawn
+where they are sent from, in a child process, from the raw file; no picture is stored. What the model fails in all
+rounds goes to OCR, and stays `untrusted` where that cannot read it either.
 
-A page is drawn in the worker that sends it, from the raw file, and its picture is stored nowhere. What a request turns
-the page by is its `target`, in degrees clockwise; `start` is the page's number.
+An answer is held against the pages around it: those of the draft that have a text layer, those that were accepted in
+rounds before, and those of its own round that pass by themselves.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from itertools import groupby, islice
 from typing import Any
 
 import pyarrow as pa
 
-from corpus.calls import Call, Request
-from corpus.document import ID, document_id
+from corpus.calls import Call, Request, failure
 from corpus.errors import PlanError
 from corpus.guards import Judged
-from corpus.lake import Entry, Folder, read_part, write_part
-from corpus.limits import Guarded, GuardedError, LimitExceeded
+from corpus.lake import Folder
+from corpus.limits import Guarded, GuardedError, LimitExceeded, Limits
 from corpus.pdf import vl
-from corpus.pdf.drawing import draw
+from corpus.pdf.children import pictures
 from corpus.randomness import hash64
-from corpus.readers import READERS, Failed, InputFile, Page, Record, Skipped
-from corpus.readers.pdf import Draft, PageReader, PdfOptions, content, drafts, finish
+from corpus.readers import Failed, InputFile, Page, Record, Skipped
+from corpus.readers.fields import failed
+from corpus.readers.pdf import WAITING, Draft, OcrArm, PdfOptions, finish, opened
+from corpus.sources import file_uri
 from corpus.strict_yaml import settings
-from synth.recipe import Role
-from workflows.engine import Item
+from workflows.layout import asks_pages
 from workflows.plan import PlanModel, Source
-from workflows.steps import asking, read
+from workflows.steps import asking, drafts, read
 from workflows.steps.asking import Asked, Exchange
 from workflows.steps.context import Context
 
-ROLE: Role = "vl"
-NEAR = 5  # pages before and after, whose language a page's is held against
-PAGE = pa.struct(
-    [
-        pa.field("number", pa.int32(), nullable=False),
-        pa.field("arm", pa.string(), nullable=False),
-        pa.field("text", pa.large_string(), nullable=False),
-        pa.field("features", pa.string(), nullable=False),
-    ]
-)
-DRAFTS = pa.schema(
-    [
-        pa.field("id", ID, nullable=False),  # the document's
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("title", pa.string(), nullable=False),
-        pa.field("created", pa.string(), nullable=False),
-        pa.field("failed", pa.string()),  # why the file could not be read; null where it could
-        pa.field("skipped", pa.string()),  # why it is no document
-        pa.field("detail", pa.string(), nullable=False),
-        pa.field("pages", pa.list_(PAGE), nullable=False),
-    ]
-)
+NEAR = 4  # pages before and after that an answer is compared with
+DRAWN = 4  # pages that are drawn in one call of the child
+NOBODY = "none"  # the engine of a request that was never sent
+_ERRORS = (LimitExceeded, GuardedError)
+Texts = dict[tuple[int, int], str]  # by draft and page
 
 
 @dataclass(frozen=True)
 class Job:
-    """One source."""
+    """One source of the plan whose pages are asked about."""
 
-    reading: read.Job
     exchange: Exchange
     drafts: Folder
-    items: Mapping[str, Item]  # by key of a unit
+    written: read.Job
+    root: str  # of the raw files
+    options: PdfOptions
+    limits: Limits
     seed: int
 
     @property
     def outputs(self) -> list[Folder]:
         """What `write` commits."""
-        return [self.reading.dead_letters, self.reading.pages, self.reading.documents]
-
-    @property
-    def options(self) -> PdfOptions:
-        """Of the reader."""
-        options = settings(READERS["pdf"].options, self.reading.options, self.reading.source)
-        assert isinstance(options, PdfOptions)
-        return options
+        return [self.written.dead_letters, self.written.pages, self.written.documents]
 
     def first(self, key: str) -> list[Request]:
-        """The pages that wait, as they lie in the file."""
+        """A request for each page that waits and can be drawn."""
+        drafted = enumerate(drafts.read(self.drafts, key))
         return [
-            self._request(draft["id"], row, page["number"], "", 0)
-            for row, draft in enumerate(self._drafts(key))
-            for page in draft["pages"]
-            if page["arm"] == "untrusted"
+            self._request(drafts.identity(self.written.source, draft), row, page.number, 0, 0)
+            for row, draft in drafted
+            if isinstance(draft, Draft)
+            for page in draft.pages
+            if drafts.is_asked(page)
         ]
 
     def again(self, asked: Asked, round_: int) -> Request:
-        """The page with the next temperature, turned if the model said so."""
-        request = asked.request
-        turned = int(request["target"] or 0)
+        """The same page with the next temperature, turned where the model said that it does not stand upright."""
+        request, turn = asked.request, _turn(asked.request)
         if asked.judged.reason == "rotation":
-            turned = (turned + int(asked.judged.detail)) % 360
-        target = str(turned) if turned else ""
-        return self._request(
-            request["document_id"], request["row"], request["start"], target, round_
-        )
+            turn = (turn + int(asked.judged.detail)) % 360
+        document, row, page = (request[name] for name in ("document_id", "row", "start"))
+        return self._request(document, row, page, turn, round_)
 
     def calls(self, key: str, requests: pa.Table) -> Iterator[Call]:
-        """The pages drawn, one by one."""
-        found = self._drafts(key)
-        with self._renderer() as render:
-            for request in requests.to_pylist():
-                call = Call(
-                    id=request["id"],
-                    messages=[{"role": "user", "content": vl.PROMPT}],
-                    parameters=json.loads(request["parameters"]),
-                )
-                try:
-                    data = self._content(key, found[request["row"]]["path"])
-                    turned = int(request["target"] or 0)
-                    png, _ = render(data, self.options.passwords, request["start"], turned)
-                    yield replace(call, images=[png])
-                except (LimitExceeded, GuardedError) as error:
-                    yield replace(call, error=f"render_{error.reason}: {error}")
+        """The prompt with the page's picture, file by file. A page that cannot be drawn is answered with that error."""
+        paths = drafts.paths(self.drafts, key)
+        with Guarded(pictures, self.limits) as drawer:
+            for row, of_file in groupby(requests.to_pylist(), key=lambda request: request["row"]):
+                path = paths[row]
+                file = InputFile(path=path, uri=file_uri(self.root, path), size=0)
+                data = opened(file, self.limits)
+                while chunk := list(islice(of_file, DRAWN)):
+                    drawn = _drawn(data, self.options.passwords, chunk, drawer)
+                    yield from self._calls(key, chunk, drawn)
 
     def judge(
         self,
@@ -131,27 +104,24 @@ class Job:
         responses: Sequence[Mapping[str, Any]],
         before: Sequence[Asked],
     ) -> Iterator[Judged]:
-        """The guards of pages."""
-        found = self._drafts(key)
-        texts = _texts(found, requests.to_pylist(), responses, before)
-        with self._renderer() as render:
-            for request, response in zip(requests.to_pylist(), responses, strict=True):
-                if response["error"] is not None:
-                    yield Judged.failed(*response["error"].partition(": ")[::2])
-                    continue
-                draft = found[request["row"]]
-                page = next(p for p in draft["pages"] if p["number"] == request["start"])
-                ink = partial(self._ink, render, key, draft["path"], request["start"])
-                yield vl.judge(
-                    response["text"],
-                    response["finish_reason"],
-                    features=json.loads(page["features"]),
-                    neighbours=_neighbours(texts[request["row"]], request["start"]),
-                    ink=ink,
-                )
+        """The guards of `corpus.pdf.vl`, with what is known of each page and of those around it."""
+        pages = {(row, page.number): page for row, page in drafts.read_pages(self.drafts, key)}
+        places = [(request["row"], request["start"]) for request in requests.to_pylist()]
+        alone = [
+            vl.judge(response, layer_text=page.layer, ink=float(page.features["ink"]))
+            for place, response in zip(places, responses, strict=True)
+            for page in [pages[place]]
+        ]
+        around: Texts = {place: page.text for place, page in pages.items() if page.arm == "text"}
+        earlier = [((a.request["row"], a.request["start"]), a.judged) for a in before]
+        for place, judged in [*earlier, *zip(places, alone, strict=True)]:
+            if judged.text:
+                around[place] = judged.text
+        for place, judged in zip(places, alone, strict=True):
+            yield _agreed(judged, _near(around, place))
 
     def question(self, request: Mapping[str, Any]) -> Hashable:
-        """A page."""
+        """A page, however it was turned."""
         return request["document_id"], request["start"]
 
     def settle(self, key: str, answers: Sequence[Asked]) -> list[Judged]:
@@ -159,214 +129,169 @@ class Job:
         return asking.first_accepted(answers)
 
     def write(self, key: str, found: Sequence[Asked]) -> None:
-        """The records of a unit, with the pages that the model read."""
-        by_page: dict[Hashable, list[Asked]] = {}
+        """The documents of the unit, from drafts and answers."""
+        answers: dict[tuple[int, int], list[Asked]] = defaultdict(list)
         for asked in found:
-            by_page.setdefault(self.question(asked.request), []).append(asked)
-        files = _files(self.items[key])
-        with PageReader(self.options, self.reading.limits) as ocr:
-            records = (self._record(key, draft, by_page, ocr) for draft in self._drafts(key))
-            read.write_records(self.reading, key, files, records)
+            answers[asked.request["row"], asked.request["start"]].append(asked)
+        notes = self.drafts.entries()[key].notes
+        records = self._records(key, answers)
+        read.write_records(self.written, key, records, lambda: notes["digests"])
 
-    def _record(
-        self,
-        key: str,
-        draft: Mapping[str, Any],
-        by_page: Mapping[Hashable, list[Asked]],
-        ocr: PageReader,
-    ) -> Record | Failed | Skipped:
-        path, reason = draft["path"], draft["failed"] or draft["skipped"]
-        pages = [_page(page) for page in draft["pages"]]
-        if draft["failed"]:
-            return Failed(
-                path=path, index=0, reason=reason, detail=draft["detail"], pages=tuple(pages)
+    def _records(
+        self, key: str, answers: Mapping[tuple[int, int], Sequence[Asked]]
+    ) -> Iterator[Record | Failed | Skipped]:
+        with OcrArm(self.options, self.limits) as ocr:
+            for row, draft in enumerate(drafts.read(self.drafts, key)):
+                if not isinstance(draft, Draft):
+                    yield draft
+                    continue
+                pages = tuple(
+                    _read(page, answers.get((row, page.number), ())) for page in draft.pages
+                )
+                yield finish(draft, self._by_ocr(draft.path, pages, ocr))
+
+    def _by_ocr(self, path: str, pages: tuple[Page, ...], ocr: OcrArm) -> tuple[Page, ...]:
+        """The pages, with OCR for those that still wait."""
+        if self.options.settings is None or all(page.arm != WAITING for page in pages):
+            return pages
+        file = InputFile(path=path, uri=file_uri(self.root, path), size=0)
+        data = opened(file, self.limits)
+        return ocr.reread(data, pages) if isinstance(data, bytes) else pages
+
+    def _calls(
+        self, key: str, requests: Sequence[Mapping[str, Any]], drawn: Sequence[bytes | str]
+    ) -> Iterator[Call]:
+        for request, picture in zip(requests, drawn, strict=True):
+            call = Call(
+                id=request["id"],
+                messages=vl.MESSAGES,
+                parameters=json.loads(request["parameters"]),
+                images=[picture] if isinstance(picture, bytes) else (),
             )
-        if draft["skipped"]:
-            return Skipped(path=path, index=0, reason=reason)
-        pages = [_with_answer(page, by_page.get((draft["id"], page.number))) for page in pages]
-        if any(page.arm == "untrusted" for page in pages) and self.options.settings is not None:
-            ocr.begin(self._content(key, path))
-            pages = [ocr(page) if page.arm == "untrusted" else page for page in pages]
-        title, created = draft["title"], draft["created"]
-        return finish(Draft(path=path, title=title, created=created, pages=tuple(pages)))
+            if call.images:
+                yield call
+                continue
+            error, model = f"not_drawn: {picture!s}", self.exchange.model.model
+            row = failure(call, error=error, model=model, engine=NOBODY, seconds=0.0)
+            asking.commit(self.exchange, key, [row])
 
-    def _drafts(self, key: str) -> list[dict[str, Any]]:
-        return _rows(self.drafts.root, self.drafts.path, f"part-{key}.parquet")
-
-    def _renderer(self) -> Guarded:
-        return Guarded(draw, self.reading.limits)
-
-    def _content(self, key: str, path: str) -> bytes:
-        file = next(file for file in _files(self.items[key]) if file.path == path)
-        return _bytes(file, self.reading.limits)
-
-    def _ink(self, render: Guarded, key: str, path: str, number: int) -> float:
-        try:
-            return float(render(self._content(key, path), self.options.passwords, number, 0)[1])
-        except (LimitExceeded, GuardedError):
-            return 1.0
-
-    def _request(self, document: bytes, row: int, number: int, target: str, round_: int) -> Request:
-        drawn = [str(self.seed), self.exchange.prompt, document.hex(), str(number), str(round_)]
-        seed = hash64(*drawn) % (1 << 31)
+    def _request(self, document: bytes, row: int, page: int, turn: int, round_: int) -> Request:
+        drawn = [self.exchange.prompt, document.hex(), str(page), str(round_)]
+        seed = hash64(str(self.seed), *drawn) % (1 << 31)
         return Request(
             document_id=document,
             row=row,
-            start=number,
-            stop=number + 1,
+            start=page,
+            stop=page + 1,
             round=round_,
-            target=target,
+            target=str(turn) if turn else "",
             parameters=vl.parameters(round_, seed) | self.exchange.model.parameters,
         )
 
 
 def run(context: Context) -> None:
-    """Read the sources that ask a model."""
-    sources = [s for s in context.plan.model.sources if s.name in context.layout.drafts]
-    jobs = {f"pages of {source.name}": _job(context, source) for source in sources}
-    todo = {name: job for name, job in jobs.items() if not job.exchange.acceptance.is_complete}
-    for name, job in todo.items():
-        items = list(job.items.values())
-        context.fill(f"{name}", [job.drafts], partial(draft_unit, job), partial(list, items))
-    asking.ask_all(context, todo)
+    """Ask about the pages that wait, and write the documents of their sources."""
+    jobs = {f"pages {source.name}": _job(context, source) for source in _sources(context)}
+    asking.ask_all(context, asking.unfinished(jobs))
 
 
 def check(model: PlanModel) -> None:
-    """PlanError for a source whose pages are for a model, without one."""
+    """PlanError for pages that are to be asked of a model that the plan does not name."""
     for source in model.sources:
-        if source.options.get("vl") and ROLE not in model.models:
+        if asks_pages(source) and "vl" not in model.models:
             raise PlanError(
-                f"source {source.name}: `vl: true` asks a model of the role {ROLE}; name one: `models: {{{ROLE}: …}}`"
+                f"source {source.name}: `vl: true` asks a model of the role vl; name one: `models: {{vl: …}}`, or "
+                "leave the option out"
             )
 
 
-def draft_unit(job: Job, item: Item) -> Item:
-    """Write the drafts of one unit."""
-    source, options, limits = job.reading.source, job.options, job.reading.limits
-    rows = [_row(source, found) for found in drafts(_files(item), options, limits)]
-    table = pa.Table.from_pylist(rows, schema=DRAFTS)
-    file = write_part(job.drafts, f"part-{item['key']}.parquet", table)
-    pages = sum(len(row["pages"]) for row in rows)
-    job.drafts.commit(
-        Entry(key=item["key"], files=[file], counts={"files": len(rows), "pages": pages})
-    )
-    return {"counts": {}}
+# ---------------------------------------------------------------- helpers
 
 
-def _row(source: str, found: Draft | Failed | Skipped) -> dict[str, Any]:
-    pages = () if isinstance(found, Skipped) else found.pages
-    return {
-        "id": document_id(source, found.path, 0),
-        "path": found.path,
-        "title": found.title if isinstance(found, Draft) else "",
-        "created": found.created if isinstance(found, Draft) else "",
-        "failed": found.reason if isinstance(found, Failed) else None,
-        "skipped": found.reason if isinstance(found, Skipped) else None,
-        "detail": found.detail if isinstance(found, Failed) else "",
-        "pages": [
-            {
-                "number": page.number,
-                "arm": page.arm,
-                "text": page.text,
-                "features": json.dumps(page.features),
-            }
-            for page in pages
-        ],
-    }
+def _drawn(
+    data: bytes | Failed | Skipped,
+    passwords: tuple[str, ...],
+    requests: Sequence[Mapping[str, Any]],
+    drawer: Guarded,
+) -> list[bytes | str]:
+    """The pictures of some pages; of one that cannot be drawn, why."""
+    if not isinstance(data, bytes):
+        return [data.reason] * len(requests)
+    pages = [(request["start"], _turn(request)) for request in requests]
+    try:
+        return list(drawer(data, passwords, pages, vl.SIDE))
+    except _ERRORS as error:
+        if len(requests) == 1:
+            return [failed("", 0, error).reason]
+    return [_drawn(data, passwords, [request], drawer)[0] for request in requests]
 
 
-def _page(page: Mapping[str, Any]) -> Page:
-    return Page(
-        number=page["number"],
-        arm=page["arm"],
-        text=page["text"],
-        features=json.loads(page["features"]),
-    )
+def _turn(request: Mapping[str, Any]) -> int:
+    return int(request["target"] or 0)
 
 
-def _with_answer(page: Page, answers: Sequence[Asked] | None) -> Page:
-    """The page with what its answers say of it."""
+def _near(texts: Texts, place: tuple[int, int]) -> list[str]:
+    row, number = place
+    around = [*range(number - NEAR, number), *range(number + 1, number + NEAR + 1)]
+    return [texts[row, page] for page in around if (row, page) in texts]
+
+
+def _agreed(judged: Judged, neighbours: Sequence[str]) -> Judged:
+    """The same, unless it is in another script than its neighbours."""
+    if not judged.text or not neighbours:
+        return judged
+    found = vl.agreement(judged.text, neighbours)
+    return judged if found.passed else Judged(text=None, verdicts=(*judged.verdicts, found))
+
+
+def _read(page: Page, answers: Sequence[Asked]) -> Page:
+    """The page after all rounds: read by the model, blank, or still waiting."""
     if not answers:
         return page
-    taken = next((asked for asked in answers if asked.judged.text is not None), None)
-    turned_down = [a.judged.reason for a in answers if a.judged.text is None]
-    told = replace(
+    down = [asked.judged.reason for asked in answers if asked.judged.text is None]
+    reasons = [reason for reason in down if reason != "redundant"]
+    page = replace(
         page,
-        attempts=len(answers),
-        guard=turned_down[-1] if turned_down else None,
-        seconds=sum(float(asked.response["seconds"]) for asked in answers),
+        attempts=sum(asked.response["engine"] != NOBODY for asked in answers),
+        guard=reasons[-1] if reasons else None,
+        seconds=sum(asked.response["seconds"] for asked in answers),
         tokens=sum(asked.response["completion_tokens"] for asked in answers),
-        features={**page.features, "model": answers[0].response["model"]},
     )
-    if taken is None:
-        return told
-    features = {
-        **page.features,
-        "model": f"{taken.response['model']}/{vl.prompt_identity()}",
-        "rotation": int(taken.request["target"] or 0),
-    }
-    text = taken.judged.text or ""
-    return replace(told, arm="vl" if text else "blank", text=text, features=features)
-
-
-def _texts(
-    found: Sequence[Mapping[str, Any]],
-    requests: Sequence[Mapping[str, Any]],
-    responses: Sequence[Mapping[str, Any]],
-    before: Sequence[Asked],
-) -> list[dict[int, str]]:
-    """By draft and page what is known of the text: the layer's, an accepted answer, else this round's as it came."""
-    texts = [{page["number"]: page["text"] for page in draft["pages"]} for draft in found]
-    for request, response in zip(requests, responses, strict=True):
-        texts[request["row"]][request["start"]] = vl.parse(response["text"] or "")[1]
-    for asked in before:
+    for asked in answers:
         if asked.judged.text is not None:
-            texts[asked.request["row"]][asked.request["start"]] = asked.judged.text
-    return texts
+            model, turn = vl.label(asked.response["model"]), _turn(asked.request)
+            features = {**page.features, "vl": model, "rotation": turn}
+            arm = "vl" if asked.judged.text else "blank"
+            return replace(page, arm=arm, text=asked.judged.text, features=features)
+    return page
 
 
-def _neighbours(texts: Mapping[int, str], number: int) -> str:
-    near = range(number - NEAR, number + NEAR + 1)
-    return "\n".join(texts.get(other, "") for other in near if other != number)
-
-
-def _files(item: Item) -> list[InputFile]:
-    return [InputFile(path=path, uri=uri, size=size) for path, uri, size in item["files"]]
-
-
-@lru_cache(maxsize=2)
-def _rows(root: str, path: str, name: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = read_part(Folder(root, path), name).to_pylist()
-    return rows
-
-
-@lru_cache(maxsize=1)
-def _bytes(file: InputFile, limits: Any) -> bytes:
-    data = content(file, limits)
-    return b"" if isinstance(data, Failed) else data
+def _sources(context: Context) -> list[Source]:
+    return [source for source in context.plan.model.sources if asks_pages(source)]
 
 
 def _job(context: Context, source: Source) -> Job:
     layout, model = context.layout, context.plan.model
-    pages = layout.transcribed[source.name]
-    items = {item["key"]: item for item in read.items_of(context, source)}
+    options = settings(PdfOptions, source.options, source.name)
+    made, folder = layout.transcribed[source.name], layout.drafts[source.name]
     return Job(
-        reading=read.job_of(context, source),
         exchange=Exchange(
-            role=ROLE,
-            model=model.models[ROLE],
-            prompt=pages.prompt,
-            rounds=int(source.options.get("vl_rounds", len(vl.TEMPERATURES))),
-            requests=pages.requests,
+            role="vl",
+            model=model.models["vl"],
+            prompt=vl.PROMPT,
+            rounds=options.vl_rounds,
+            requests=made.requests,
             responses={
-                key: Folder(root.root, f"{root.path}/{key}")
-                for key in items
-                for root in [pages.responses[source.name]]
+                key: Folder(made.responses.root, f"{made.responses.path}/{key}")
+                for key in folder.entries()
             },
-            acceptance=pages.acceptance,
+            acceptance=made.acceptance,
             about={},
         ),
-        drafts=layout.drafts[source.name],
-        items=items,
+        drafts=folder,
+        written=read.job_of(context, source),
+        root=source.path,
+        options=options,
+        limits=model.limits.limits(),
         seed=model.seed,
     )

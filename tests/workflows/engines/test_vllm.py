@@ -23,10 +23,11 @@ import pytest
 
 from corpus.calls import RESPONSES, Call
 from tests import vl_model
-from tests.workflows.test_transcribe import plan
+from tests.scans import scan
 from workflows.audit import audit
 from workflows.engines import Model, ask
 from workflows.engines.vllm import ENVIRONMENT, answer_parts
+from workflows.plan import load_plan
 from workflows.run import run, summary
 
 pytestmark = [
@@ -36,6 +37,15 @@ pytestmark = [
         importlib.util.find_spec("vllm") is None, reason="vllm is not installed: `make engine`"
     ),
 ]
+PLAN = """\
+name: scanned
+scale: 1.0e-9
+sources:
+  - {name: scans, reader: pdf, path: scans, kind: pdf, options: {vl: true, vl_rounds: ROUNDS}}
+models: {vl: {MODEL, parameters: {max_tokens: 24}}}
+stages:
+  general: {seq_len: 64, budget: 30.0e12, mixture: all.yaml}
+"""
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -259,42 +269,34 @@ def test_a_server_is_asked_the_same(pages: Rows, url: str) -> None:
 
 
 def read_by(
-    folder: Path, url: str, rounds: int, **changes: str
-) -> tuple[list[dict[str, Any]], Any]:
+    folder: Path, model: str, rounds: int
+) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
     """The pages table of three scanned pages, and what was asked."""
-    options = {"vl: true, ocr: none": f"vl: true, vl_rounds: {rounds}"} | changes
-    layout = run(
-        plan(folder, url, pages=3, files=1, **options),
-        str(folder / "lake"),
-        num_cpus=2,
-        until="transcribe",
-    )
-    files = f"{layout.pages['scans'].uri}/*.parquet"
-    assert audit(str(folder / "lake"), deep=True).problems == []
-    return pl.read_parquet(files).sort("page").to_dicts(), summary(layout)["asked"][0]
+    (folder / "scans").mkdir()
+    scan(folder / "scans" / "a.pdf", [1, 2, 3])
+    (folder / "all.yaml").write_text("name: all\n")
+    (folder / "plan.yaml").write_text(PLAN.replace("MODEL", model).replace("ROUNDS", str(rounds)))
+    lake = str(folder / "lake")
+    layout = run(load_plan(str(folder / "plan.yaml")), lake, num_cpus=2, until="transcribe")
+    assert audit(lake, deep=True).problems == []
+    pages = pl.read_parquet(f"{layout.pages['scans'].uri}/*.parquet").sort("page")
+    return pages.to_dicts(), summary(layout)["asked"][0]
 
 
 def check_noise(pages: Sequence[dict[str, Any]], asked: Mapping[str, Any], rounds: int) -> None:
     """Noise is turned down in every round, each time with its reason, and OCR has the last word."""
-    assert (len(pages), asked["requests"], asked["accepted"]) == (4, 4 * rounds, 0)
-    assert sum(n for name, n in asked.items() if name.startswith("rejected.")) == 4 * rounds
-    assert [page["attempts"] for page in pages] == [rounds] * 4
+    assert (len(pages), asked["requests"], asked["accepted"]) == (3, 3 * rounds, 0)
+    assert sum(n for name, n in asked.items() if name.startswith("rejected.")) == 3 * rounds
+    assert [page["attempts"] for page in pages] == [rounds] * 3
     assert all(page["guard"] and page["tokens"] > 0 and page["seconds"] > 0 for page in pages)
-    features = [json.loads(page["features"]) for page in pages]
-    assert all(found["model"] == "seeing" and "rapidocr" in found["ocr"] for found in features)
+    assert all("rapidocr" in json.loads(page["features"])["ocr"] for page in pages)
 
 
 def test_pages_go_the_whole_way_through_the_engine(seeing: Path, tmp_path: Path) -> None:
-    model = (
-        f"engine: vllm, path: {seeing}, device: cpu, images: true, parameters: {{max_tokens: 24}}"
-    )
-    changes = {"engine: openai": model, "model: scripted": "model: seeing"}
-    check_noise(*read_by(tmp_path, "http://127.0.0.1:1/v1", 2, **changes), 2)
+    model = f"engine: vllm, model: seeing, path: {seeing}, device: cpu, images: true"
+    check_noise(*read_by(tmp_path, model, 2), 2)
 
 
 def test_pages_go_the_whole_way_through_a_server(url: str, tmp_path: Path) -> None:
-    changes = {
-        "timeout: 0.5": "timeout: 60, parameters: {max_tokens: 24}",
-        "model: scripted": "model: seeing",
-    }
-    check_noise(*read_by(tmp_path, url, 3, **changes), 3)
+    model = f"engine: openai, model: seeing, base_url: '{url}', in_flight: 4"
+    check_noise(*read_by(tmp_path, model, 3), 3)
