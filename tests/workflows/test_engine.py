@@ -109,10 +109,3 @@ def test_errors_are_counted_and_the_first_are_named(engine):
 def test_a_task_has_one_thread_of_each_pool(engine, tmp_path):
     engine.map("pools", partial(pools, str(tmp_path)), items(2))
     assert {path.read_text() for path in tmp_path.iterdir()} == {"1 1 1 1"}
-
-
-def test_what_another_engine_does_not_answer_stops_the_step(engine):
-    given = [{"documents": 2, "tokens": 9}, {"documents": 1, "tokens": 1}]
-    engine.follow("ask", 3, lambda: iter(given))
-    with pytest.raises(StepError, match="1 of 4 requests have no answer"):
-        engine.follow("ask", 4, lambda: iter(given))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+
 import polars as pl
 import pytest
 
 from corpus import open_lake
 from corpus.errors import PlanError
-from corpus.lake import read_part
+from corpus.lake import Folder, read_part
 from tests.servers import CONTENT, TRANSPORT, Server
 from tests.workflows.lakes import shard_hashes
 from workflows.audit import audit
+from workflows.engine import StepError
 from workflows.plan import load_plan
 from workflows.run import run
 
@@ -98,6 +101,18 @@ def test_every_document_and_request_is_accounted_for(refined):
     assert audit(lake, deep=True).problems == []
 
 
+def test_the_audit_sees_a_request_that_is_not_counted(refined, tmp_path):
+    lake, layout, _ = refined
+    shutil.copytree(lake, tmp_path / "lake")
+    folder = Folder(str(tmp_path / "lake"), layout.made["scans.refined"].acceptance.path)
+    (entry,) = folder.entries().values()
+    wrong = {"rejected.repeated_lines": 5, "round.2.requests": 3}
+    folder.commit(entry.model_copy(update={"counts": entry.counts | wrong}))
+    problems = audit(str(tmp_path / "lake")).problems
+    assert any("requests = accepted + rejected by each reason: 8 != 7" in p for p in problems)
+    assert any("requests = sum over rounds: 8 != 9" in p for p in problems)
+
+
 def test_a_mixture_takes_the_refined_one(refined):
     lake, layout, _ = refined
     (superseded,) = (
@@ -127,6 +142,14 @@ def test_faults_change_no_accepted_text_and_bytes_are_equal(refined, tmp_path):
     with Server(repair, faults=(*TRANSPORT, *CONTENT), share=0.3) as server:
         run(plan(tmp_path, server.url), str(tmp_path / "lake"), num_cpus=2)
     assert shard_hashes(str(tmp_path / "lake")) == shard_hashes(lake)
+
+
+def test_what_an_engine_leaves_open_stops_the_step(tmp_path, monkeypatch):
+    """An engine that answers all parts together, and here none."""
+    monkeypatch.setattr("workflows.engines.vllm.answer_parts", lambda *_: iter([]))
+    silent = plan(tmp_path, "http://127.0.0.1:1/v1", **{"engine: openai": "engine: vllm"})
+    with pytest.raises(StepError, match="ask refine 0: 4 of 4 requests have no answer"):
+        run(silent, str(tmp_path / "lake"), num_cpus=1)
 
 
 def test_without_models_nothing_is_refined(refined, tmp_path):

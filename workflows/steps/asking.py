@@ -199,10 +199,10 @@ def _ask(
         asked, kept = partial(open_calls, jobs), partial(keep, jobs)
         flow = partial(vllm.answer_parts, model, items, asked, kept)
         context.engine.follow(step, total, flow)
-        left = context.engine.map(f"plan round {items[0]['round']}", partial(plan, jobs), items)
-        if still := left[f"open.{jobs[items[0]['job']].exchange.role}"]:
+        left = sum(context.engine.map(f"{step} left", partial(plan, jobs), items).values())
+        if left:
             raise StepError(
-                f"step {step}: {still} of {total} requests have no answer; run the same command again"
+                f"step {step}: {left} of {total} requests have no answer; run the same command again"
             )
     else:
         context.engine.map(step, partial(ask, jobs), items, at_once=model.tasks)

@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pymupdf
 import pytest
+import ray
 
 from corpus.calls import RESPONSES, Call
 from tests import vl_model
@@ -91,8 +92,6 @@ def answered(model: Model, parts: Mapping[str, Sequence[Call]], folder: Path) ->
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    import ray
-
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
@@ -277,6 +276,7 @@ def read_by(
     (folder / "all.yaml").write_text("name: all\n")
     (folder / "plan.yaml").write_text(PLAN.replace("MODEL", model).replace("ROUNDS", str(rounds)))
     lake = str(folder / "lake")
+    ray.shutdown()  # the other tests' cluster: a run has one of its own
     layout = run(load_plan(str(folder / "plan.yaml")), lake, num_cpus=2, until="transcribe")
     assert audit(lake, deep=True).problems == []
     pages = pl.read_parquet(f"{layout.pages['scans'].uri}/*.parquet").sort("page")
