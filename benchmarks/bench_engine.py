@@ -27,7 +27,13 @@ from typing import Any
 from benchmarks.results import Figure, report
 from corpus.calls import Call
 from workflows.engines import Model
-from workflows.engines.vllm import CPU_OPTIONS, ENVIRONMENT, OPTIONS, answer_parts
+from workflows.engines.vllm import (
+    CPU_ENVIRONMENT,
+    CPU_OPTIONS,
+    ENVIRONMENT,
+    OPTIONS,
+    answer_parts,
+)
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "build" / "samples" / "model"
@@ -138,7 +144,7 @@ def keep(folder: Path, item: Row, rows: list[Row]) -> None:
 def through_vllm(folder: Path) -> Row:
     """All calls at once, in a process of its own."""
     out = folder / "theirs.json"
-    environment = os.environ | ENVIRONMENT | {"OMP_NUM_THREADS": str(os.cpu_count())}
+    environment = os.environ | ENVIRONMENT | CPU_ENVIRONMENT
     environment["VLLM_LOGGING_LEVEL"] = "ERROR"
     command = [sys.executable, "-m", "benchmarks.bench_engine", str(out)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)

@@ -370,6 +370,8 @@ def _print_segment(segment: Any) -> None:
     click.echo(f"  made by     {document['provenance']}; {document['metadata']}")
     for parent in document["parent_ids"]:
         click.echo(f"  parent      {parent.hex()}")
+    for seed in segment.seeds:
+        click.echo(f"  seed        {seed['source']}: {seed['locator']}; {seed['provenance']}")
     for name, values in segment.annotations.items():
         shown = json.dumps(values, ensure_ascii=False, default=_hex)
         click.echo(f"  {name:<11} {shown if len(shown) <= 300 else shown[:300] + ' …'}")

@@ -10,17 +10,19 @@ record. Nothing is searched; each step opens one file.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import storage
 from corpus.errors import CorruptPartError, TokenmillError
-from corpus.lake import Folder
+from corpus.lake import Folder, read_part
 from corpus.tokenizer import END_OF_TEXT, Tokenizer
 
 
@@ -43,6 +45,9 @@ class Segment:
     part: str
     row: int
     document: dict[str, Any]  # the documents row, without its text
+    seeds: tuple[
+        dict[str, Any], ...
+    ]  # of what a model made: the rows that it was made from, nearest first
     text: str  # what the segment decodes to
     annotations: dict[str, dict[str, Any]]
     selection: dict[str, Any]  # expected copies, reason and cell
@@ -118,6 +123,7 @@ def _segment(
         part=f"{of['documents']}/{name}",
         row=row,
         document=document,
+        seeds=tuple(_seeds(lake, lineage, name, document)),
         text=tokenizer.decode(tokens),
         annotations={
             annotator: _without_id(_lake_row(lake, path, name, row))
@@ -127,6 +133,27 @@ def _segment(
         split=_lake_row(lake, of["splits"], name, row)["split"],
         matches=_matches(tokens, offset, tokenizer.encode(text)),
     )
+
+
+def _seeds(
+    lake: str, lineage: dict[str, Any], name: str, document: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The documents that one was made from, up to the one that was read. A part of what models make is named after that
+    of its seeds: `part-docs-00003-000` has what was made of part `part-00003-000` of `docs`.
+    """
+    known = [s for s in lineage["sources"] if name.startswith(f"part-{s}-")]
+    if not known or not document["parent_ids"]:
+        return
+    source = max(known, key=len)
+    part, path = name.replace(f"{source}-", "", 1), lineage["sources"][source]["documents"]
+    ids = read_part(Folder(lake, path), part, ["id"]).column("id")
+    row = pc.index(ids, pa.scalar(document["parent_ids"][0], ids.type)).as_py()
+    if row < 0:
+        raise CorruptPartError(f"{path}/{part} has not the document that {name} was made from")
+    seed = _lake_row(lake, path, part, row)
+    seed.pop("text")
+    yield seed
+    yield from _seeds(lake, lineage, part, seed)
 
 
 def _matches(tokens: npt.NDArray[np.uint32], offset: int, document: npt.NDArray[np.uint32]) -> bool:

@@ -1,11 +1,26 @@
-"""What the tests of whole runs compare: the SHA-256 of every shard, as the manifest and as the disk has it."""
+"""Plans that the tests of whole runs write, and what they compare: the SHA-256 of every shard."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 
 from corpus import open_lake, storage
 from corpus.lake import Folder
+from workflows.plan import Plan, load_plan
+
+
+def plan_of(folder: Path, text: str, changes: Mapping[str, str], files: Mapping[str, str]) -> Plan:
+    """A plan with some words of it changed, in a folder with its mixture and its raw files."""
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    for name, content in {"plan.yaml": text, **files}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content)
+    return load_plan(str(folder / "plan.yaml"))
 
 
 def shard_hashes(lake: str) -> dict[str, str]:

@@ -10,9 +10,8 @@ import pytest
 from corpus import open_lake
 from corpus.errors import PlanError
 from tests.servers import Server
-from tests.workflows.lakes import shard_hashes
+from tests.workflows.lakes import plan_of, shard_hashes
 from workflows.audit import audit
-from workflows.plan import load_plan
 from workflows.run import run, summary
 from workflows.trace import trace
 
@@ -63,17 +62,12 @@ def write(prompt):
 
 
 def plan(folder, url, **changes):
-    (folder / "notes").mkdir(exist_ok=True)
-    (folder / "notes" / "ferry.txt").write_text(PASSAGE)
-    (folder / "all.yaml").write_text("name: all\nrules: {long_enough: n_tokens > 3}\n")
-    text = PLAN.replace(
-        "MODEL", f"{{engine: openai, model: scripted, base_url: '{url}', retries: 0}}"
-    )
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "plan.yaml").write_text(text)
-    return load_plan(str(folder / "plan.yaml"))
+    model = f"{{engine: openai, model: scripted, base_url: '{url}', retries: 0}}"
+    files = {
+        "notes/ferry.txt": PASSAGE,
+        "all.yaml": "name: all\nrules: {long_enough: n_tokens > 3}\n",
+    }
+    return plan_of(folder, PLAN.replace("MODEL", model), changes, files)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +97,12 @@ def test_what_one_recipe_made_is_the_seed_of_another(made):
     (name,) = shards.parts()
     rows = range(pl.read_parquet(shards.file_uri(name)).height)
     segments = [segment for row in rows for segment in trace(shards.file_uri(name), row)]
-    found = {segment.source: segment.document for segment in segments}
-    assert found["synth.math_solution"]["parent_ids"] == [problem["id"]]
+    found = {segment.source: segment for segment in segments}
+    solution = found["synth.math_solution"]
+    assert solution.document["parent_ids"] == [problem["id"]]
+    assert [seed["id"] for seed in solution.seeds] == [problem["id"], note["id"]]
+    assert [seed["locator"] for seed in solution.seeds] == [problem["locator"], "ferry.txt#0"]
+    assert found["notes"].seeds == ()
 
 
 def test_of_several_samples_that_agree_one_is_kept(made):

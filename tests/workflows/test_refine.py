@@ -11,7 +11,7 @@ from corpus import open_lake
 from corpus.errors import PlanError
 from corpus.lake import Folder, read_part
 from tests.servers import CONTENT, TRANSPORT, Server
-from tests.workflows.lakes import shard_hashes
+from tests.workflows.lakes import plan_of, shard_hashes
 from workflows.audit import audit
 from workflows.engine import StepError
 from workflows.plan import load_plan
@@ -54,18 +54,10 @@ def repair(prompt):
 
 
 def plan(folder, url, **changes):
-    for name, texts in {"scans": TEXTS, "notes": {"note.txt": f"{FINE} Or so they say.\n"}}.items():
-        (folder / name).mkdir(exist_ok=True)
-        for file, text in texts.items():
-            (folder / name / file).write_text(text)
-    (folder / "all.yaml").write_text(MIXTURE)
     model = f"{{engine: openai, model: scripted, base_url: '{url}', timeout: 0.5, flush: 2}}"
-    text = PLAN.replace("MODEL", model)
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "plan.yaml").write_text(text)
-    return load_plan(str(folder / "plan.yaml"))
+    files = {f"scans/{name}": text for name, text in TEXTS.items()}
+    files |= {"notes/note.txt": f"{FINE} Or so they say.\n", "all.yaml": MIXTURE}
+    return plan_of(folder, PLAN.replace("MODEL", model), changes, files)
 
 
 @pytest.fixture(scope="module")

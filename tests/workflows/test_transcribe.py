@@ -278,6 +278,9 @@ def test_a_plan_without_the_model_is_refused(scans, tmp_path):
         PlanError, match=r"source scans: `vl: true` asks a model .*models: \{vl: …\}"
     ):
         run(load_plan(str(path)), str(tmp_path / "lake"))
+    path = plan(tmp_path, scans, "{engine: vllm, model: sees, path: nowhere}")
+    with pytest.raises(PlanError, match=r"source scans: `vl: true` shows pages to sees; say `imag"):
+        run(load_plan(str(path)), str(tmp_path / "lake"))
 
 
 def test_a_page_that_cannot_be_drawn_when_it_is_sent_falls_back(made, scans, tmp_path):

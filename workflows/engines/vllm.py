@@ -41,6 +41,10 @@ CPU_OPTIONS = {
     # a worker of its own is asked by an engine that spins: 179 tokens a second on two cores, 265 in one process
     "distributed_executor_backend": "uni",
 }
+CPU_ENVIRONMENT = {
+    "OMP_NUM_THREADS": str(os.cpu_count()),
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else `uni` becomes `mp`
+}
 CallsOf = Callable[[Item], Iterable[Call]]
 Keep = Callable[[Item, list[dict[str, Any]]], None]
 
@@ -56,11 +60,14 @@ def answer_parts(
         )
     import ray.data
 
+    # each tells on a line of its own that it starts, or that no mirror of models is set
+    for name in ("ray._private.worker", "ray.data", "ray.llm"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray.llm").addHandler(logging.NullHandler())  # else it adds some that print
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.issue_detectors_config.detectors = []
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = [{"item": json.dumps(item)} for item in items]
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
     asked = parts.flat_map(partial(_expanded, model, calls_of), **LIGHT)
@@ -82,8 +89,7 @@ def _processor(model: Model) -> Any:
     if model.device == "cpu":
         on_cpu = {"placement_group_config": CPU_BUNDLE}
         options = CPU_OPTIONS | options
-        environment["OMP_NUM_THREADS"] = str(os.cpu_count())
-        environment["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # else `uni` becomes `mp`
+        environment |= CPU_ENVIRONMENT
     config = vLLMEngineProcessorConfig(
         model_source=model.path or model.model,
         engine_kwargs=options,

@@ -74,7 +74,7 @@ class Seeds:
         layout, model = context.layout, context.plan.model
         parts = parts_of(layout, entry.sources)
         return cls(
-            name=f"{recipe.name} of {entry.made}",
+            name=entry.made,
             where=entry.where or recipe.seeds,
             least=recipe.characters[0],
             quotas=entry.documents,

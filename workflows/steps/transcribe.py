@@ -197,11 +197,17 @@ def run(context: Context) -> None:
 
 def check(model: PlanModel) -> None:
     """PlanError for pages that are to be asked of a model that the plan does not name."""
-    for source in model.sources:
-        if asks_pages(source) and "vl" not in model.models:
+    for source in filter(asks_pages, model.sources):
+        if "vl" not in model.models:
             raise PlanError(
                 f"source {source.name}: `vl: true` asks a model of the role vl; name one: `models: {{vl: …}}`, or "
                 "leave the option out"
+            )
+        reader = model.models["vl"]
+        if reader.engine == "vllm" and not reader.images:
+            raise PlanError(
+                f"source {source.name}: `vl: true` shows pages to {reader.model}; say `images: true` in "
+                "`models: {vl: …}`"
             )
 
 
