@@ -278,7 +278,7 @@ def test_a_plan_without_the_model_is_refused(scans, tmp_path):
         PlanError, match=r"source scans: `vl: true` asks a model .*models: \{vl: …\}"
     ):
         run(load_plan(str(path)), str(tmp_path / "lake"))
-    path = plan(tmp_path, scans, "{engine: vllm, model: sees, path: nowhere}")
+    path = plan(tmp_path, scans, "{engine: vllm, model: sees, path: .}")
     with pytest.raises(PlanError, match=r"source scans: `vl: true` shows pages to sees; say `imag"):
         run(load_plan(str(path)), str(tmp_path / "lake"))
 
