@@ -21,6 +21,7 @@ parts; a run of more than 17 digits is a table.
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache, lru_cache
 from typing import Any
@@ -62,14 +63,15 @@ _GLUED = re.compile(r"[\w$€£¥₹₽%&#@=~^]\Z|\d ?[.,:/+]\Z|\w[/+-]\Z")
 _GLUED_BEHIND = re.compile(r"[\w%€$£¥₹°=@_]|[.,:-][\w(]|\s?(?:%|€|USD|EUR|km|kg|mm|cm)\b")
 _DATE = re.compile(
     r"(?:1\d|20)\d\d([-./ ])(?:0?[1-9]|1[0-2])\1(?:[0-2]?\d|3[01])(?!\d)|"
-    r"(?:[0-2]?\d|3[01])([-./ ])(?:[0-2]?\d|3[01])\2(?:1\d|20)?\d\d(?![\d-])|"
+    r"(?:[0-2]?\d|3[01])([-./])(?:[0-2]?\d|3[01])\2(?:1\d|20)?\d\d(?![-./]?\d)|"
+    r"(?:[0-2]?\d|3[01]) (?:[0-2]?\d|3[01]) (?:1\d|20)\d\d(?!\d)|"
     r"(?:1\d|20)\d\d ?[-/] ?(?:1\d|20)\d\d$|(?:1[5-9]|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:\d{6})?$"
 )
 _AMERICAN = re.compile(
     r"(?:1[-. ]{1,2})?(?:\([2-9]\d\d\)[-. ]{0,2}[2-9]\d\d[-. ]|[2-9]\d\d([-.])[2-9]\d\d\1)\d{4}\Z"
 )
-_TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?[-. /]{1,2}\d{2,8}(?:[-. ]\d{2,8}){0,4}\Z")
-_AREA = re.compile(r"(?:[18][-. ]?)?\(\d{2,5}\)[-. ]{0,2}\d{2,5}(?:[-. ]\d{2,5}){0,4}\Z")
+_TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?[-. /]{1,2}\d{2,9}(?:[-. ]\d{2,8}){0,4}\Z")
+_AREA = re.compile(r"(?:[18][-. ]?)?\(\d{2,5}\)[-. ]{0,2}\d{2,8}(?:[-. ]\d{2,5}){0,4}\Z")
 _POSTAL = re.compile(r"\d{5}-\d{4}\Z")  # ZIP+4
 _EXTENSION = re.compile(r" ?(?:x|ext\.? ?|доб\.? ?)\d{1,6}(?!\w)", re.IGNORECASE)
 _OPENING = re.compile(r"(?:\(?\+ ?\(?|\()\Z")
@@ -78,6 +80,7 @@ _NOT_DIGITS = re.compile(r"\D+")
 _AMERICA, _ITALY = 1, 39  # Italy keeps the 0 behind its code
 _LEAST, _MOST, _MOST_ABROAD = 7, 15, 17  # digits, without and with the 00 before a country's code
 _GROUPED_LEAST, _GROUPED_MOST = 9, 12  # digits of a number that nothing but its form shows
+_FEW_GROUPS = 3
 _BEFORE = 48  # characters that are looked at for a word
 
 
@@ -151,12 +154,23 @@ def _has_form(number: str, digits: str) -> bool:
             and _is_abroad(digits[2:], grouped=False)
             and len(digits) != len(number)
         )
-    if not _GROUPED_LEAST <= len(digits) <= _GROUPED_MOST or _POSTAL.match(number):
+    return _is_grouped(number, digits)
+
+
+def _is_grouped(number: str, digits: str) -> bool:
+    """Whether it has an area code as a country writes it, in parentheses or behind the 0 that is dialled."""
+    groups = re.findall(r"\d+", number)
+    # eight digits are dates and lists, unless in few groups and without hyphens
+    least = _GROUPED_LEAST - (len(groups) <= _FEW_GROUPS and "-" not in number)
+    steps = {int(b) - int(a) for a, b in itertools.pairwise(groups)}
+    if not least <= len(digits) <= _GROUPED_MOST or _POSTAL.match(number):
         return False
-    if _TRUNK.match(number) or _AREA.match(number):
-        area = re.search(r"\((\d+)\)", number)
-        return _is_local(digits, area[1] if area else re.split(r"\D", number)[0])
-    return False
+    if len(groups) > 2 and len(steps) == 1:
+        return False  # 01 02 03 04 05
+    if not (_TRUNK.match(number) or _AREA.match(number)):
+        return False
+    area = re.search(r"\((\d+)\)", number)
+    return _is_local(digits, area[1] if area else groups[0])
 
 
 @lru_cache(maxsize=4096)
@@ -165,10 +179,8 @@ def _is_abroad(digits: str, *, grouped: bool) -> bool:
         number = phonenumbers.parse("+" + digits, None)
     except NumberParseException:
         return False
-    trunk = number.country_code != _ITALY and digits.startswith(f"{number.country_code}0")
-    if phonenumbers.is_valid_number(number):
-        return True
-    return grouped and (trunk or phonenumbers.is_possible_number(number))
+    possible = grouped and phonenumbers.is_possible_number(number)
+    return possible or phonenumbers.is_valid_number(number)
 
 
 @lru_cache(maxsize=4096)
