@@ -15,7 +15,7 @@ street addresses and dates of birth have no form that could be told without a mo
 is what somebody disguised (`name (at) host`).
 
 One compiled pass marks candidates (`annotators.candidates`); the slow judgement sees only these. Measured
-(`make bench-personal_data`, one core of an AMD EPYC): 110 MB/s and more on news in 16 languages and on documentation;
+(`make bench-personal_data`, one core of an AMD EPYC): 100 MB/s and more on news in 16 languages and on documentation;
 30 MB/s on Python source, which has a number in every 700 bytes; 0.7 MB/s on text that is nothing but addresses and
 numbers.
 """
