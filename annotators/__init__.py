@@ -8,6 +8,7 @@ from annotators import (
     datatrove,
     language,
     minhash,
+    personal_data,
     source_code,
     statistics,
 )
@@ -60,6 +61,13 @@ ANNOTATORS: dict[str, Annotator] = {
         config=source_code.Config,
         step=source_code.step,
         schema=source_code.schema,
+    ),
+    "personal_data": Annotator(
+        version=personal_data.VERSION,
+        config=personal_data.Config,
+        step=personal_data.step,
+        schema=personal_data.schema,
+        assets=personal_data.assets,
     ),
 }
 

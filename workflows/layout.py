@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from annotators import contamination, duplicates
+from annotators import contamination, duplicates, masking
 from annotators.annotator import segmenter
 from corpus import normalise, tokenizer
 from corpus.errors import PlanError
@@ -336,12 +336,14 @@ class Layout:
 
     def _tokens(self, source: str) -> Folder:
         ranks = self.plan.model.tokenizer.ranks or tokenizer.default_ranks()
-        content = {
+        content: dict[str, Any] = {
             "version": tokenizer.VERSION,
             "ranks": tokenizer.file_sha256(ranks),
             "libraries": library_versions(["gigatoken"]),
             "documents": self.documents[source].path,
         }
+        if self.plan.model.mask:
+            content["mask"] = masking.decided_by(self.plan.model.mask)
         return self._folder("tokens", self.plan.model.tokenizer.name, content, source)
 
     def _duplicates(self) -> tuple[Folder, dict[str, Folder]]:

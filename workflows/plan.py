@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from annotators.masking import placeholder
+from annotators.personal_data import KINDS
 from corpus import storage
 from corpus.errors import PlanError
 from corpus.languages import LANGUAGES
@@ -222,9 +224,19 @@ class PlanModel(BaseModel):
     deduplicate: Deduplicate = Deduplicate()
     split: Split = Split()
     tokenizer: Tokenizer = Tokenizer()
+    mask: dict[str, str] = Field(default_factory=dict)  # placeholder by kind of personal data
     stages: dict[Annotated[str, Field(pattern=NAME)], Stage] = Field(min_length=1)
     limits: LimitsModel = LimitsModel()
     resources: Resources = Resources()
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _named(cls, mask: Any) -> Any:
+        """A list of kinds stands for the placeholder that each has."""
+        for kind in mask if isinstance(mask, list | dict) else ():
+            if kind not in KINDS:
+                raise ValueError(unknown("kind of personal data", str(kind), KINDS))
+        return {kind: placeholder(kind) for kind in mask} if isinstance(mask, list) else mask
 
     @model_validator(mode="after")
     def _unique(self) -> PlanModel:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from annotators.masking import masked
 from corpus import storage
 from corpus.errors import CorruptPartError, TokenmillError
 from corpus.lake import Folder, read_part
@@ -52,7 +53,7 @@ class Segment:
     annotations: dict[str, dict[str, Any]]
     selection: dict[str, Any]  # expected copies, reason and cell
     split: str
-    matches: bool  # whether the shard's tokens are those of the document at that offset
+    matches: bool  # whether the shard's tokens are those of the document, masked as it was, at that offset
 
 
 def trace(shard: str, row: int, token: int | None = None) -> list[Segment]:
@@ -108,7 +109,7 @@ def _segment(
             f"{of['documents']}/{name} row {row} is not the document that the shard names; "
             "`tokenmill audit --deep` says which file changed"
         )
-    text = document.pop("text")
+    text, mask = document.pop("text"), lineage.get("mask", {})
     start, stop = sequence["cu_seqlens"][index : index + 2]
     tokens = np.array(sequence["input_ids"][start:stop], dtype=np.uint32)
     offset = sequence["document_offsets"][index]
@@ -131,7 +132,7 @@ def _segment(
         },
         selection=_without_id(selection),
         split=_lake_row(lake, of["splits"], name, row)["split"],
-        matches=_matches(tokens, offset, tokenizer.encode(text)),
+        matches=_matches(tokens, offset, tokenizer.encode(masked(text, mask))),
     )
 
 

@@ -37,6 +37,7 @@ ROW_WISE = (
     "contamination",
     "source_code",
     "datatrove",
+    "personal_data",
 )
 
 

@@ -1,7 +1,8 @@
 """Step `annotate`: one pass over each part writes every sidecar that is missing, the tokens among them.
 
 The rows of a part are read once, row group by row group; words are found once and shared by the annotators.
-`tokens` has `id`, `n_tokens` (int32, without `<|endoftext|>`) and `input_ids` (list<uint32>).
+`tokens` has `id`, `n_tokens` (int32, without `<|endoftext|>`) and `input_ids` (list<uint32>): of the text with
+placeholders where the plan masks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotators import contamination
+from annotators.masking import masked_column
 from corpus import storage
 from corpus.document import ID
 from corpus.errors import PlanError
@@ -102,11 +104,14 @@ def annotate_part(jobs: Mapping[str, Job], item: Item) -> Item:
 
 
 @lru_cache(maxsize=64)
-def _tokenise(ranks: str | None) -> Step:
-    tokenizer = Tokenizer(ranks)
+def _tokenise(ranks: str | None, mask: tuple[tuple[str, str], ...]) -> Step:
+    tokenizer, placeholders = Tokenizer(ranks), dict(mask)
 
     def apply(documents: pa.Table) -> pa.Table:
-        ids = tokenizer.encode_column(documents.column("text"))
+        texts = documents.column("text")
+        if placeholders:
+            texts = masked_column(texts, placeholders)
+        ids = tokenizer.encode_column(texts)
         lengths = pc.list_value_length(ids).cast(pa.int32())
         return pa.table([documents.column("id"), lengths, ids], schema=TOKENS_SCHEMA)
 
@@ -115,14 +120,15 @@ def _tokenise(ranks: str | None) -> Step:
 
 def _step(sidecar: Sidecar) -> Step:
     if sidecar.annotator == TOKENS:
-        return _tokenise(sidecar.config["ranks"])
+        return _tokenise(sidecar.config["ranks"], tuple(sorted(sidecar.config["mask"].items())))
     return measures.step(sidecar.annotator, sidecar.config)
 
 
 def _job(context: Context, source: str) -> Job:
     sidecars = {sidecar.annotator: sidecar for sidecar in context.layout.sidecars[source]}
-    ranks = {"ranks": context.plan.model.tokenizer.ranks}
-    sidecars[TOKENS] = Sidecar(TOKENS, ranks, context.layout.tokens[source])
+    model = context.plan.model
+    config = {"ranks": model.tokenizer.ranks, "mask": model.mask}
+    sidecars[TOKENS] = Sidecar(TOKENS, config, context.layout.tokens[source])
     return Job(context.layout.documents[source], sidecars)
 
 

@@ -215,7 +215,8 @@ def write_lineage(context: Context, parts: list[Part]) -> None:
         }
         for source, documents in layout.documents.items()
     }
-    lineage = {"sources": sources, "ranks": context.plan.model.tokenizer.ranks}
+    model = context.plan.model
+    lineage = {"sources": sources, "ranks": model.tokenizer.ranks, "mask": model.mask}
     storage.put(root.file_uri("lineage.json"), json.dumps(lineage, indent=1).encode())
 
 
