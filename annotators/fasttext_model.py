@@ -1,13 +1,14 @@
 """A fastText classifier, read from its model file and run over many texts by one kernel.
 
-The answers are those of fastText's own `predict(text + "\\n", k=1, threshold=0)`: the same label and
-the same probability up to rounding. The kernel does less work for them: the n-grams of a known word
+The answers are those of fastText's own `predict(text + "\\n", k=-1, threshold=0)`: the same
+probability of every label up to rounding. The kernel does less work for them: the n-grams of a known word
 are added up when the model is read, and those of another word are hashed in place and looked up in a
 bitmap, which a core's own cache holds, before the table of their rows.
 
-Read are models (`.bin`, or quantised: `.ftz`) with a hierarchical softmax and no word n-grams, which
-lid.176 is. The file holds, little-endian: the settings, the dictionary (words, then labels by falling
-count), the buckets of n-grams that pruning left, and the input and output matrices.
+Read are models (`.bin`, or quantised: `.ftz`) with a softmax, whole (ours, OpenLID, GlotLID) or
+hierarchical (lid.176), and no word n-grams. The file holds, little-endian: the settings, the
+dictionary (words, then labels by falling count), the buckets of n-grams that pruning left, and the
+input and output matrices.
 
 Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.01759; "FastText.zip",
 arXiv 1612.03651 (the quantised file).
@@ -31,7 +32,7 @@ Ints: TypeAlias = npt.NDArray[np.int32]
 Word: TypeAlias = npt.NDArray[np.uint32]  # "<", a token, ">": bytes, sign-extended as hashed
 
 MAGIC, FORMAT = 793712314, 12
-HIERARCHICAL_SOFTMAX = 1
+HIERARCHICAL_SOFTMAX, SOFTMAX = 1, 3  # fastText's numbers of these losses
 LABEL_PREFIX = "__label__"
 LINE_END = b"</s>"  # the word that stands for a newline
 
@@ -56,8 +57,12 @@ class Network(NamedTuple):
     present: Bytes  # one bit per bucket, the lowest first: whether it has a row
     shortest: int  # characters of an n-gram
     longest: int
-    children: Ints  # (2 * labels - 1, 2): the Huffman tree; leaves first, the root last
-    output: Floats  # (labels - 1, dim): weights of the inner nodes
+    children: (
+        Ints  # (2 * labels - 1, 2): the Huffman tree; leaves first, the root last. Empty: no tree
+    )
+    output: (
+        Floats  # (labels - 1, dim): weights of the tree's inner nodes; without a tree (labels, dim)
+    )
 
 
 class Classifier:
@@ -69,10 +74,10 @@ class Classifier:
             raise ValueError(f"{path} is not a fastText model of format {FORMAT}")
         settings = file.numbers("12id")
         word_n_grams, loss, _, bucket, shortest, longest = settings[5:11]
-        if word_n_grams != 1 or loss != HIERARCHICAL_SOFTMAX:
+        if word_n_grams != 1 or loss not in (HIERARCHICAL_SOFTMAX, SOFTMAX):
             raise ValueError(
-                f"{path}: wordNgrams is {word_n_grams} and loss {loss}; only a model with "
-                f"wordNgrams 1 and loss {HIERARCHICAL_SOFTMAX} (hierarchical softmax) is read"
+                f"{path}: wordNgrams is {word_n_grams} and loss {loss}; only a model with wordNgrams 1 "
+                f"and loss {HIERARCHICAL_SOFTMAX} (hierarchical softmax) or {SOFTMAX} (softmax) is read"
             )
         size, words, _, _, pruned = file.numbers("3i2q")
         names, counts = zip(*(file.entry() for _ in range(size)), strict=True)
@@ -89,23 +94,63 @@ class Classifier:
             grams=rows[words:],
             shortest=shortest,
             longest=longest,
-            children=_huffman(counts[words:]),
-            output=output[: len(self.labels) - 1],
+            children=_huffman(counts[words:] if loss == HIERARCHICAL_SOFTMAX else ()),
+            output=output[: len(self.labels) - (loss == HIERARCHICAL_SOFTMAX)],
         )
-        _fold(self._network, words, *self._scratch(max(map(len, entries))))
+        _fold(self._network, words, *_scratch(self._network, max(map(len, entries))))
 
-    def predict(self, data: Bytes, offsets: Offsets) -> tuple[Ints, Floats]:
-        """For each text its most probable label (a place in `labels`, or -1) and the probability."""
-        found = np.full(len(offsets) - 1, -1, np.int32)
-        probabilities = np.zeros(len(offsets) - 1, np.float32)
-        scratch = self._scratch(int(np.diff(offsets).max(initial=0)))
-        _predict(data, offsets, self._network, *scratch, found, probabilities)
-        return found, probabilities
+    def probabilities(self, data: Bytes, offsets: Offsets) -> Floats:
+        """For each text the probability of each of `labels`; all 0 where nothing of it is known."""
+        net = self._network
+        hidden = np.zeros((len(offsets) - 1, net.output.shape[1]), np.float32)
+        inputs = np.zeros(len(hidden), np.int64)
+        _sums(
+            data, offsets, net, *_scratch(net, int(np.diff(offsets).max(initial=0))), hidden, inputs
+        )
+        hidden /= np.maximum(inputs, 1)[:, None].astype(np.float32)
+        scores = _scores(hidden, np.ascontiguousarray(net.output.T))
+        found = _leaves(net.children, scores) if len(net.children) else _softmax(scores)
+        found[inputs == 0] = 0
+        return found
 
-    def _scratch(self, longest: int) -> tuple[Word, Word]:
-        """Room for a word of `longest` bytes and the buckets of its n-grams."""
-        sizes = max(self._network.longest - self._network.shortest + 1, 0)
-        return np.empty(longest + 2, np.uint32), np.empty((longest + 2) * sizes, np.uint32)
+
+def network(
+    words: Sequence[bytes], rows: Floats, grams: Floats, shortest: int, longest: int
+) -> Network:
+    """Vectors of words (a row each) and of n-grams (a row per bucket) alone, for `sums`."""
+    entries = (*words, LINE_END)
+    every = np.arange(len(grams), dtype=np.int32)[:, None].repeat(2, 1)
+    found = Network(
+        **_vocabulary(entries, rows),
+        **_buckets(len(grams), every),
+        grams=grams,
+        shortest=shortest,
+        longest=longest,
+        children=_huffman(()),
+        output=np.empty((0, grams.shape[1]), np.float32),
+    )
+    _fold(found, len(words), *_scratch(found, max(map(len, entries))))
+    return found
+
+
+def sums(net: Network, data: Bytes, offsets: Offsets) -> Floats:
+    """For each text the sum of the vectors of its words and their n-grams: (texts, dim)."""
+    found = np.zeros((len(offsets) - 1, net.grams.shape[1]), np.float32)
+    inputs = np.zeros(len(found), np.int64)
+    _sums(data, offsets, net, *_scratch(net, int(np.diff(offsets).max(initial=0))), found, inputs)
+    return found
+
+
+def bags(net: Network, data: Bytes, offsets: Offsets) -> tuple[Offsets, Offsets]:
+    """What `sums` adds up, by number: a known word's entry, and the entries plus the bucket of each n-gram. With where
+    the numbers of each text end.
+    """
+    ends = np.zeros(len(offsets), np.int64)
+    scratch = _scratch(net, int(np.diff(offsets).max(initial=0)))
+    most = int((offsets[-1] - offsets[0]) * (net.longest - net.shortest + 3) + len(offsets))
+    found = np.empty(most, np.int64)
+    _bags(data, offsets, net, *scratch, found, ends)
+    return found[: ends[-1]].copy(), ends
 
 
 class _File:
@@ -154,6 +199,17 @@ class _File:
         return found
 
 
+def _softmax(scores: Floats) -> Floats:
+    found = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def _scratch(network: Network, longest: int) -> tuple[Word, Word]:
+    """Room for a word of `longest` bytes and the buckets of its n-grams."""
+    sizes = max(network.longest - network.shortest + 1, 0)
+    return np.empty(longest + 2, np.uint32), np.empty((longest + 2) * sizes, np.uint32)
+
+
 def _vocabulary(entries: Sequence[bytes], rows: Floats) -> dict[str, Any]:
     """The fields of Network that tell of entries; `bags` are the words' own rows as yet."""
     bags = np.zeros((len(entries), rows.shape[1]), np.float32)
@@ -182,6 +238,8 @@ def _buckets(size: int, pairs: Ints) -> dict[str, Any]:
 def _huffman(counts: Sequence[int]) -> Ints:
     """Both children of each node, -1 for a leaf. `counts` fall; the two rarest nodes are joined."""
     labels = len(counts)
+    if not labels:
+        return np.empty((0, 2), np.int32)
     weights = [*counts, *[_UNBUILT] * (labels - 1)]
     children = np.full((len(weights), 2), -1, np.int32)
     leaf, node = labels - 1, labels
@@ -331,48 +389,79 @@ def _add_text(
 
 
 @compiled
-def _best_leaf(net: Network, hidden: Floats) -> tuple[int, float]:
-    """`(label, log probability)` of the most probable leaf; the likelier branch is walked first."""
-    labels = len(net.output) + 1
-    nodes, scores = np.empty(2 * labels, np.int32), np.empty(2 * labels)
-    nodes[0], scores[0], waiting = len(net.children) - 1, 0.0, 1
-    best, label = np.log(_TINY), -1
-    while waiting:
-        waiting -= 1
-        node, score = nodes[waiting], scores[waiting]
-        if score < best:
-            continue
-        if node < labels:
-            best, label = score, node
-            continue
-        dot = np.float32(0)
-        for k in range(len(hidden)):
-            dot += net.output[node - labels, k] * hidden[k]
-        right = 1 / (1 + np.exp(-dot))
-        likelier = 1 if right > 0.5 else 0
-        for side in (1 - likelier, likelier):
-            nodes[waiting] = net.children[node, side]
-            scores[waiting] = score + np.log((right if side else 1 - right) + _TINY)
-            waiting += 1
-    return label, best
+def _scores(hidden: Floats, weights: Floats) -> Floats:
+    """hidden @ weights, each text's by itself: a library's product rounds by where a row stands among others."""
+    found = np.zeros((len(hidden), weights.shape[1]), np.float32)
+    for text in range(len(hidden)):
+        row = found[text]
+        for k in range(len(weights)):
+            factor = hidden[text, k]
+            for label in range(len(row)):
+                row[label] += factor * weights[k, label]
+    return found
 
 
 @compiled
-def _predict(
+def _leaves(children: Ints, scores: Floats) -> Floats:
+    """Probabilities of a tree's leaves, from the scores of its inner nodes; a node comes after its children."""
+    labels = scores.shape[1] + 1
+    found = np.empty((len(scores), labels), np.float32)
+    logs = np.zeros(len(children))
+    for text in range(len(scores)):
+        for node in range(len(children) - 1, labels - 1, -1):
+            right = 1 / (1 + np.exp(-np.float64(scores[text, node - labels])))
+            logs[children[node, 0]] = logs[node] + np.log(1 - right + _TINY)
+            logs[children[node, 1]] = logs[node] + np.log(right + _TINY)
+        for label in range(labels):
+            found[text, label] = np.exp(logs[label])
+    return found
+
+
+@compiled
+def _sums(
     data: Bytes,
     offsets: Offsets,
     net: Network,
     word: Word,
     hits: Word,
-    found: Ints,
-    probabilities: Floats,
+    found: Floats,
+    inputs: Offsets,
 ) -> None:
-    hidden = np.empty(net.output.shape[1], np.float32)
     for text in range(len(found)):
-        hidden[:] = 0
-        inputs = _add_text(data, offsets[text], offsets[text + 1], net, word, hits, hidden)
-        if inputs:
-            for k in range(len(hidden)):
-                hidden[k] /= inputs
-            found[text], score = _best_leaf(net, hidden)
-            probabilities[text] = np.exp(score)
+        inputs[text] = _add_text(
+            data, offsets[text], offsets[text + 1], net, word, hits, found[text]
+        )
+
+
+@compiled
+def _bags(
+    data: Bytes,
+    offsets: Offsets,
+    net: Network,
+    word: Word,
+    hits: Word,
+    found: Offsets,
+    ends: Offsets,
+) -> None:
+    at, entries = 0, len(net.entry_offsets) - 2  # without LINE_END
+    word[0] = _LEFT
+    for text in range(len(offsets) - 1):
+        i, end = offsets[text], offsets[text + 1]
+        while i < end:
+            size, h = 1, _FNV_OFFSET
+            while i < end and not (data[i] == 32 or 9 <= data[i] <= 13 or data[i] == 0):
+                word[size] = _extended(data[i])
+                h = _hashed(h, word[size])
+                size, i = size + 1, i + 1
+            i += 1
+            if size == 1:
+                continue
+            word[size] = _RIGHT
+            entry = _find(net, word, size + 1, h)
+            if 0 <= entry < entries:
+                found[at] = entry
+                at += 1
+            for k in range(_buckets_of(net, word, size + 1, hits)):
+                found[at] = entries + hits[k]
+                at += 1
+        ends[text + 1] = at

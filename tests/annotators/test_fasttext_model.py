@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import fasttext_pybind
@@ -14,46 +15,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotators.fasttext_model import Classifier, _extended, _hashed
-from annotators.language import model_path
+from annotators.fasttext_model import Classifier, _extended, _hashed, bags, network, sums
+from annotators.language import lid176_path
 
 SAMPLES = Path(__file__).parents[2] / "samples/languages.jsonl"
 SMALL = {
     "characters": {"minn": 1, "maxn": 3, "bucket": 97},
     "words only": {"minn": 0, "maxn": 0, "bucket": 0},
     "no known word": {"minn": 2, "maxn": 4, "bucket": 1000, "minCount": 1000},
+    "softmax": {"minn": 1, "maxn": 3, "bucket": 97, "loss": fasttext_pybind.loss_name.softmax},
 }
 ODD = ["__label__en", "__label__x", "__label__", "__labe", "</s>", "</s", "<", ">", "a", "the", "и"]
 SEPARATORS = [" ", "\n", "\r", "\t", "\v", "\f", "\0", "\x1c", "\x85", "\u2028", ""]
 
-Reference = Callable[[bytes], tuple[str, float] | None]
+Reference = Callable[[bytes], dict[str, float]]
 
 
 def reference(path: Path) -> Reference:
     model = fasttext_pybind.fasttext()
     model.loadModel(str(path))
 
-    def predict(text: bytes) -> tuple[str, float] | None:
-        found = model.predict(text + b"\n", 1, 0.0, "replace")
-        return (found[0][1].removeprefix("__label__"), found[0][0]) if found else None
+    def predict(text: bytes) -> dict[str, float]:
+        found = model.predict(text + b"\n", -1, 0.0, "replace")
+        return {label.removeprefix("__label__"): probability for probability, label in found}
 
     return predict
 
 
 @cache
 def lid176() -> tuple[Classifier, Reference]:
-    return Classifier(model_path()), reference(model_path())
+    return Classifier(lid176_path()), reference(lid176_path())
 
 
 def check(model: Classifier, answer: Reference, texts: Sequence[bytes]) -> list[str | None]:
-    """The labels of the texts, after comparing them and their probabilities with fastText's."""
+    """The most probable label of each text, after comparing the probabilities of all with fastText's."""
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    found, scores = model.predict(np.frombuffer(b"".join(texts), np.uint8), offsets)
-    labels = [model.labels[place] if place >= 0 else None for place in found.tolist()]
-    expected = [answer(text) or (None, 0.0) for text in texts]
-    assert labels == [label for label, _ in expected]
-    assert np.abs(scores - [score for _, score in expected]).max(initial=0) < 1e-5
-    return labels
+    found = model.probabilities(np.frombuffer(b"".join(texts), np.uint8), offsets)
+    expected = [answer(text) for text in texts]
+    for row, scores in zip(found, expected, strict=True):
+        assert np.abs(row - [scores.get(label, 0.0) for label in model.labels]).max() < 2e-5
+    return [model.labels[row.argmax()] if row.any() else None for row in found]
 
 
 def train(folder: Path, **settings: object) -> Path:
@@ -151,7 +152,7 @@ def test_hash_is_fnv_1a_of_signed_bytes() -> None:
     ("settings", "message"),
     [
         ({"wordNgrams": 2, "bucket": 100}, "wordNgrams is 2"),
-        ({"loss": fasttext_pybind.loss_name.softmax}, "loss 3"),
+        ({"loss": fasttext_pybind.loss_name.ova}, "loss 4"),
     ],
 )
 def test_other_models_are_refused(
@@ -166,3 +167,19 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     path.write_text("no model at all", encoding="utf-8")
     with pytest.raises(ValueError, match=r"notes\.txt is not a fastText model"):
         Classifier(path)
+
+
+def test_sums_add_what_bags_name() -> None:
+    rng = np.random.default_rng(3)
+    words = [b"one", "дом".encode(), b"longer"]
+    rows, grams = (rng.normal(size=(n, 4)).astype(np.float32) for n in (3, 64))
+    net = network(words, rows, grams, 1, 3)
+    texts = ["one дом  other", "", "longer one", "中文 x"]
+    data = np.frombuffer("".join(texts).encode(), np.uint8)
+    offsets = np.cumsum([0, *(len(text.encode()) for text in texts)], dtype=np.int64)
+    numbers, ends = bags(net, data, offsets)
+    vectors = np.concatenate([rows, grams])
+    by_hand = [vectors[numbers[lo:hi]].sum(axis=0) for lo, hi in pairwise(ends)]
+    assert sums(net, data, offsets) == pytest.approx(np.array(by_hand), abs=1e-5)
+    assert [n for n in numbers[: ends[1]] if n < 3] == [0, 1]
+    assert int(ends[2] - ends[1]) == 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotators.language import Config, samples, step
+from annotators.fasttext_model import Classifier
+from annotators.language import MODEL, Config, identify, step, windows
+from corpus.languages import GROUPS, LANGUAGES
 from corpus.texts import text_bytes
 
 
@@ -20,27 +20,100 @@ def judge(documents):
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "raw", "script"),
+    ("text", "language", "script"),
     [
-        ("This is a sentence in plain English.", "eng_Latn", "en", "Latn"),
-        ("Dies ist ein Satz in deutscher Sprache.", "deu_Latn", "de", "Latn"),
-        ("Это предложение на русском языке.", "rus_Cyrl", "ru", "Cyrl"),
-        ("这是一个中文句子，我们都会说汉语。", "zho_Hans", "zh", "Hans"),
-        ("這是一個中文句子，我們都會說漢語。", "zho_Hant", "zh", "Hant"),
-        ("これは日本語の文章です。", "jpn_Jpan", "ja", "Jpan"),
-        ("이것은 한국어 문장입니다.", "kor_Hang", "ko", "Hang"),
-        ("Ĉi tio estas frazo en Esperanto, ĉu ne?", None, "eo", "Latn"),
+        ("This is a sentence in plain English.", "eng_Latn", "Latn"),
+        ("Dies ist ein Satz in deutscher Sprache.", "deu_Latn", "Latn"),
+        ("Это предложение на русском языке.", "rus_Cyrl", "Cyrl"),
+        ("这是一个中文句子，我们都会说汉语。", "zho_Hans", "Hans"),
+        ("這是一個中文句子，我們都會說漢語。", "zho_Hant", "Hant"),
+        ("佢哋喺度食緊嘢，我唔知佢哋幾時走。", "yue_Hant", "Hant"),
+        ("これは日本語の文章です。", "jpn_Jpan", "Jpan"),
+        ("이것은 한국어 문장입니다.", "kor_Hang", "Hang"),
+        ("ພາສາລາວເປັນພາສາທາງການຂອງປະເທດລາວ", "lao_Laoo", "Laoo"),
+        ("To jest zdanie po polsku, które każdy rozumie.", "pol_Latn", "Latn"),
     ],
 )
-def test_known(judge, text: str, language: str | None, raw: str, script: str) -> None:
+def test_known(judge, text: str, language: str, script: str) -> None:
     [row] = judge(text)
-    assert (row["language"], row["language_raw"], row["script"]) == (language, raw, script)
-    assert 0.3 < row["language_score"] <= 1.0
+    assert (row["language"], row["language_raw"], row["script"]) == (language, language, script)
+    assert row["language_group"] == GROUPS.get(language, language)
+    assert 0.3 < row["language_score"] <= row["language_group_score"] <= 1.0
+    assert row["language_share"] == 1
+    assert row["language_second"] != language
+    assert 0 <= row["language_second_score"] <= row["language_score"]
+
+
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [
+        ("Ĉi tio estas frazo en Esperanto, kaj vi komprenas ĝin, ĉu ne?", "epo_Latn"),
+        ("ይህ በአማርኛ የተጻፈ ዓረፍተ ነገር ነው። ሁሉም ሰው ያነበዋል።", "amh_Ethi"),
+        ("for (int i = 0; i < n; i++) { sum += a[i] * b[i]; } return sum;", "code"),
+        ("def f(x): return {k: v for k, v in x.items() if v is not None}", "code"),
+        ("6f1a9c03be77d2e15580aa94c1d3e0fb42a7b9e6d0558c31", "noise"),
+    ],
+)
+def test_none_of_the_119_is_null(judge, text: str, raw: str) -> None:
+    [row] = judge(text)
+    found = {name: value for name, value in row.items() if name != "id" and value is not None}
+    assert found == {"language_raw": raw, "script": row["script"]}
 
 
 def test_nothing_to_judge_is_null(judge) -> None:
     for row in judge("", " \n", "12345 !!", "😀"):
-        assert [row[name] for name in row if name != "id"] == [None] * 4
+        assert [row[name] for name in row if name != "id"] == [None] * 9
+
+
+def test_a_label_needs_its_script(judge) -> None:
+    """Serbian in Latin letters is none of the 119; what is near it is said, as a group."""
+    [row] = judge("Ovo je rečenica koja je napisana na srpskom jeziku latinicom.")
+    assert row["language"] != "srp_Cyrl"
+    assert row["language_group"] == "bosnian_croatian_serbian"
+
+
+def test_what_hardly_separates_is_sure_as_a_group(judge) -> None:
+    [row] = judge("هذه جملة مكتوبة باللغة العربية الفصحى وهي واضحة لكل من يقرأها.")
+    assert row["language_group"] == "arabic"
+    assert row["language_group_score"] > 0.9
+
+
+def test_a_mixed_document_is_seen_as_mixed(judge) -> None:
+    german = "Dieser Abschnitt ist auf Deutsch geschrieben und hat mehrere Sätze. " * 40
+    french = "Ce passage est écrit en français et il a plusieurs phrases. " * 15
+    one, two = judge(german, german + french)
+    assert one["language_share"] == 1
+    assert two["language"] == "deu_Latn"
+    assert two["language_second"] == "fra_Latn"
+    assert 0.5 < two["language_share"] < 1
+
+
+def test_the_model_names_all_119_and_others() -> None:
+    names = set(Classifier(MODEL).labels)
+    assert names >= LANGUAGES.keys()
+    assert {"code", "noise", "epo_Latn"} <= names
+    assert MODEL.stat().st_size <= 10_000_000
+
+
+def test_another_model_by_name_or_path(documents) -> None:
+    annotate = step(Config(model="lid.176"))
+    english, chinese, serbian = annotate(
+        documents(
+            [
+                "This is a sentence in plain English.",
+                "這是一個中文句子，我們都會說漢語。",
+                "Ово је реченица на српском језику.",
+            ]
+        )
+    ).to_pylist()
+    assert (english["language"], english["language_raw"]) == ("eng_Latn", "en")
+    assert (chinese["language"], chinese["language_raw"]) == ("zho_Hant", "zh")
+    assert (serbian["language"], serbian["language_raw"]) == ("srp_Cyrl", "sr")
+
+
+def test_one_text_at_a_time() -> None:
+    assert identify("This is a sentence in plain English.") == "eng_Latn"
+    assert identify("def f(x): return {k: v for k, v in x.items() if v is not None}") is None
 
 
 def test_lines_do_not_matter(judge) -> None:
@@ -64,33 +137,29 @@ def test_windows_do_not_split_characters(judge) -> None:
     assert (row["language"], row["script"]) == ("tha_Thai", "Thai")
 
 
-def sampled(text: str, config: Config) -> bytes:
-    """The definition: windows at even distances, without the characters that they cut."""
-    data, size = text.encode(), config.window_bytes
-    if len(data) <= config.windows * size:
-        return line(data)
-    gap, windows = (len(data) - size) / max(config.windows - 1, 1), []
-    for k in range(config.windows):
-        window = np.frombuffer(data[int(k * gap) : int(k * gap) + size], np.uint8)
-        first = np.flatnonzero((window & 0xC0) != 0x80)
-        windows.append(window[first[0] : first[-1]].tobytes())
-    return line(b" ".join(windows))
-
-
-def line(data: bytes) -> bytes:
-    return data.translate(bytes.maketrans(bytes(range(0x20)), b" " * 0x20))
-
-
 @given(
     st.lists(st.text(st.sampled_from("aé中😀\0\n\t "), max_size=30), min_size=1, max_size=5),
     st.integers(1, 40),
     st.builds(Config, windows=st.integers(1, 5), window_bytes=st.integers(64, 80)),
 )
-def test_samples(documents, texts: list[str], times: int, config: Config) -> None:
+def test_windows(documents, texts: list[str], times: int, config: Config) -> None:
     texts = [text * times for text in texts]
-    found, ends = samples(*text_bytes(documents(texts)), config)
-    cut = [found[a:b].tobytes() for a, b in pairwise(ends)]
-    assert cut == [sampled(text, config) for text in texts]
+    found, ends, owner = windows(*text_bytes(documents(texts)), config)
+    for place, text in enumerate(texts):
+        line = text.encode().translate(bytes.maketrans(bytes(range(0x20)), b" " * 0x20))
+        own = np.flatnonzero(owner == place)
+        pieces = [found[ends[n] : ends[n + 1]].tobytes() for n in own]
+        assert len(pieces) <= config.windows
+        assert (not pieces) == (not text)
+        for piece in pieces:
+            assert piece.decode() in line.decode()  # whole characters, of the text
+            assert len(piece) < 2 * config.window_bytes + 4
+        if len(line) < (config.windows + 1) * config.window_bytes:
+            assert b"".join(pieces) == line
+        else:
+            assert len(pieces) == config.windows
+            assert pieces[0] == line[: len(pieces[0])]
+            assert config.windows == 1 or line.endswith(pieces[-1])
 
 
 def test_a_slice_is_judged_as_the_whole(documents) -> None:

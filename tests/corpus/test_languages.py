@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from corpus.languages import (
+    GROUPS,
     LANGUAGES,
     Thresholds,
+    labels_of,
     language,
-    lid176_label,
     stop_words,
     thresholds,
 )
@@ -51,39 +52,32 @@ def test_an_unknown_language_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "script", "label"),
+    ("name", "labels"),
     [
-        ("en", "Latn", "eng_Latn"),
-        ("zh", "Hans", "zho_Hans"),
-        ("zh", "Hant", "zho_Hant"),
-        ("zh", "Hani", "zho_Hans"),
-        ("zh", "Latn", None),
-        ("yue", "Hant", "yue_Hant"),
-        ("no", "Latn", "nob_Latn"),
-        ("nn", "Latn", "nno_Latn"),
-        ("ar", "Arab", "arb_Arab"),
-        ("bh", "Deva", "bho_Deva"),
-        ("sr", "Cyrl", "srp_Cyrl"),
-        ("sr", "Latn", None),
-        ("sh", "Latn", None),
-        ("eo", "Latn", None),
-        ("", "Latn", None),
+        ("eng_Latn", ("eng_Latn",)),
+        ("en", ("eng_Latn",)),
+        ("zh", ("zho_Hans", "zho_Hant")),
+        ("cmn_Hani", ("zho_Hans", "zho_Hant")),
+        ("fas_Arab", ("pes_Arab", "prs_Arab")),
+        ("ekk_Latn", ("est_Latn",)),
+        ("yue", ("yue_Hant",)),
+        ("no", ("nob_Latn",)),
+        ("bh", ("bho_Deva",)),
+        ("sr", ("srp_Cyrl",)),
+        ("sh", ()),
+        ("eo", ()),
+        ("ace_Arab", ()),
+        ("code", ()),
+        ("", ()),
     ],
 )
-def test_labels_of_lid176(code: str, script: str, label: str | None) -> None:
-    assert lid176_label(code, script) == label
+def test_what_other_identifiers_names_mean(name: str, labels: tuple[str, ...]) -> None:
+    assert labels_of(name) == labels
 
 
-def test_what_lid176_cannot_name_is_never_given() -> None:
-    unnamed = {label for label, entry in LANGUAGES.items() if entry.lid176_status == "none"}
-    assert len(unnamed) == 20
-    given = {
-        lid176_label(entry.lid176_code, other.script)
-        for entry in LANGUAGES.values()
-        for other in LANGUAGES.values()
-    }
-    assert not given & unnamed
-    assert given - {None} == LANGUAGES.keys() - unnamed
+def test_groups_are_of_languages() -> None:
+    assert GROUPS.keys() <= LANGUAGES.keys()
+    assert sorted(set(GROUPS.values())) == ["arabic", "bosnian_croatian_serbian", "persian"]
 
 
 def test_thresholds() -> None:
