@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
@@ -133,6 +133,8 @@ def _line(tree: Any, location: Location) -> int:
 
 def _known(model: Any, location: Location) -> list[str]:
     """The keys that the model at this path accepts."""
+    if issubclass(model, RootModel):
+        model = _inner(model.model_fields["root"].annotation)
     for part in location:
         if isinstance(part, int):
             continue
