@@ -11,6 +11,7 @@ from annotators import (
     personal_data,
     source_code,
     statistics,
+    student,
 )
 from annotators.annotator import Annotator, segmenter
 
@@ -68,6 +69,13 @@ ANNOTATORS: dict[str, Annotator] = {
         step=personal_data.step,
         schema=personal_data.schema,
         assets=personal_data.assets,
+    ),
+    "student": Annotator(
+        version=student.VERSION,
+        config=student.Config,
+        step=student.step,
+        schema=student.schema,
+        assets=student.assets,
     ),
 }
 

@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -323,6 +324,52 @@ def try_(
     for verdict in found.judged.verdicts:
         click.echo(f"{'ok    ' if verdict.passed else 'FAILED'}  {verdict.guard}  {verdict.detail}")
     click.echo("accepted" if found.judged.text is not None else f"rejected: {found.judged.reason}")
+
+
+@main.command()
+@click.argument("annotator")
+@click.option("--data", required=True, help="A labelled set: JSON Lines with `text` and labels.")
+@click.option("--model", default="", help="The model's file; by default ours.")
+@click.option(
+    "--out", default="evaluation.html", show_default=True, help="Where to write the page."
+)
+@json_option
+def evaluate(annotator: str, data: str, model: str, out: str, as_json: bool) -> None:
+    """How well ANNOTATOR (language, student) agrees with a labelled set, overall and per language."""
+    from workflows import evaluate as evaluation
+
+    found = evaluation.evaluate(annotator, Path(data), {"model": model} if model else {})
+    evaluation.page(found, Path(out))
+    if as_json:
+        click.echo(json.dumps(evaluation.as_json(found), indent=1, ensure_ascii=False))
+        return
+    for line in evaluation.lines(found):
+        click.echo(line)
+    click.echo(f"wrote {out}")
+
+
+@main.command("train-student")
+@click.option("--data", required=True, help="A labelled set: JSON Lines with `text` and labels.")
+@click.option("--more", help="Another one that helps to fit and is not measured on.")
+@click.option("--taxonomy", default="", help="A file of dimensions that adds to ours.")
+@click.option("--base", default="", help="A student whose vectors are used; by default ours.")
+@click.option("--out", default="student.npz", show_default=True, help="Where to write the student.")
+@json_option
+def train_student_(
+    data: str, more: str | None, taxonomy: str, base: str, out: str, as_json: bool
+) -> None:
+    """Fit a student's heads to a labelled set, and measure them on a quarter of it."""
+    from workflows import train_student as students
+
+    measured = students.train_student(
+        Path(data), Path(out), more=Path(more) if more else None, own=taxonomy, base=base
+    )
+    if as_json:
+        click.echo(json.dumps(students.as_json(measured), indent=1, ensure_ascii=False))
+        return
+    for line in students.lines(measured):
+        click.echo(line)
+    click.echo(f"wrote {out}")
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> None:

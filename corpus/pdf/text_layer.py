@@ -86,6 +86,12 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return data
 
 
+def plain_text(data: bytes, number: int) -> str:
+    """A page's text as PyMuPDF gives it, without any repair of ours; pages are counted from 0."""
+    with _open(data, ()) as document:
+        return str(document[number].get_text())
+
+
 def _scale(width: float, height: float, max_side: int) -> float:
     return min(DPI / 72, max_side / max(width, height, 1.0))
 

@@ -1,0 +1,1 @@
+"""Passages that were read and labelled against the taxonomy, by reference."""

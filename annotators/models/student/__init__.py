@@ -1,0 +1,1 @@
+"""The student: vectors in which translations lie near each other."""

@@ -1,0 +1,291 @@
+"""Fit a student's heads to labelled texts, measure them on texts kept apart, and decide what they may say.
+
+A quarter of the texts, by a hash of the text, is kept apart. On the others each dimension's penalty is chosen by
+cross-validation, its head fitted, and its temperature set on the answers that each fold gave for the texts it had not
+seen. Then, on the quarter:
+
+- the figure of the head (`annotators.evaluation`), beside two answers that read nothing: the most frequent label, and a
+  head of `annotators.shape` alone, fitted in the same way. A dimension whose head is not better than both, by the whole
+  of the paired interval, is switched off: the student that is written has no column for it.
+- families of languages, over all texts, each judged by a head that was not fitted on it: where the whole interval of
+  the share of right answers lies below `FLOORS`, the student abstains. Right is the label, in an ordinal dimension also
+  a level beside it. Of a family with few texts the interval is wide, and tells nothing.
+
+`more` are texts that help to fit and are never measured on: labels of another origin, with their weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from annotators.evaluation import (
+    MAIN,
+    MEASURES,
+    Score,
+    better,
+    calibration_error,
+    confusion,
+    micro_f1,
+    scored,
+)
+from annotators.evaluation import accuracy as equal
+from annotators.fitting import calibrated, fit
+from annotators.heads import Head
+from annotators.shape import SIZE
+from annotators.student import Student, family_of
+from annotators.taxonomy import Dimension
+
+PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)
+FOLDS = 5
+APART = 4  # one text of so many
+FLOORS = {"ordinal": 0.6, "nominal": 0.4, "multi": 0.6}  # share of right answers
+LEAST = 40  # labelled texts that a head is fitted on, at least
+
+Floats = npt.NDArray[np.float64]
+Targets = npt.NDArray[np.int64]
+Row = Mapping[str, Any]  # `text`, a label by each dimension's name, and perhaps `weight`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What became of one dimension on the texts kept apart."""
+
+    on: bool
+    why_off: str
+    fitted_on: int
+    student: Score
+    majority: Score
+    shape: Score
+    over_majority: Score
+    over_shape: Score
+    ece: float | None
+    families: Mapping[str, Score]  # share of right answers, over all texts
+    floor: float
+    abstains: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    head: Head
+    unseen: Floats  # probabilities of the texts it was fitted on, each by a head without it
+
+
+def kept_apart(text: str) -> bool:
+    """Whether a text is of the quarter that heads are measured on."""
+    return hashlib.sha256(text.encode()).digest()[0] % APART == 0
+
+
+def train(
+    base: Student,
+    rows: Sequence[Row],
+    languages: Sequence[str | None],
+    dimensions: Sequence[Dimension],
+    more: Sequence[Row] = (),
+) -> tuple[Student, dict[str, Measured]]:
+    """A student with the vectors of another and heads for these dimensions; and what was measured. `languages` are the
+    labels of `rows`, of the 119. ValueError for a label that a dimension has not.
+    """
+    raw = _unscaled(base, [row["text"] for row in [*rows, *more]])
+    mean, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
+    features = (raw - mean) / spread
+    apart = np.array([kept_apart(row["text"]) for row in rows] + [False] * len(more), bool)
+    families = [*family_of(languages), *[""] * len(more)]
+    weights = np.array([float(row.get("weight", 1)) for row in [*rows, *more]])
+    own = np.arange(len(weights)) < len(rows)
+    measured, heads, floors = {}, {}, {}
+    for dimension in dimensions:
+        labels = [row.get(dimension.name) for row in [*rows, *more]]
+        for label in labels:
+            dimension.check(label)
+        has = np.array([label is not None for label in labels])
+        if int((has & own & ~apart).sum()) < LEAST:
+            raise ValueError(
+                f"{dimension.name}: {int((has & own & ~apart).sum())} labelled texts to fit on; it takes {LEAST}"
+            )
+        targets = targets_of(dimension, labels)
+        found, head = _measure(dimension, features, targets, has, apart, own, weights, families)
+        measured[dimension.name] = found
+        if found.on:
+            heads[dimension.name], floors[dimension.name] = head, dict(found.abstains)
+    student = base._replace(
+        mean=mean,
+        spread=spread,
+        dimensions={d.name: d for d in dimensions if d.name in heads},
+        heads=heads,
+        floors=floors,
+    )
+    return student, measured
+
+
+def targets_of(dimension: Dimension, labels: Sequence[Any]) -> Targets:
+    """Places of labels, or for multi-label ones a row of 0 and 1; where there is no label 0."""
+    if dimension.kind == "multi":
+        return np.array(
+            [[int(value in (label or ())) for value in dimension.labels] for label in labels],
+            np.int64,
+        )
+    return np.array([0 if label is None else dimension.place(label) for label in labels], np.int64)
+
+
+def _unscaled(base: Student, texts: Sequence[str]) -> Floats:
+    return np.asarray(base.features(texts) * base.spread + base.mean, np.float64)
+
+
+def _measure(
+    dimension: Dimension,
+    features: Floats,
+    targets: Targets,
+    has: npt.NDArray[np.bool_],
+    apart: npt.NDArray[np.bool_],
+    own: npt.NDArray[np.bool_],
+    weights: Floats,
+    families: Sequence[str],
+) -> tuple[Measured, Head]:
+    fitted, test = np.flatnonzero(has & ~apart), np.flatnonzero(has & apart)
+    words = features.shape[1] - SIZE
+    full = _fit(dimension, features[fitted], targets[fitted], weights[fitted], own[fitted])
+    plain = _fit(dimension, features[fitted, words:], targets[fitted], weights[fitted], own[fitted])
+    mine = fitted[own[fitted]]
+    majority = _majority(dimension, targets[mine])
+    answers = [
+        _answers(dimension, full.head.probabilities(features[test])),
+        np.tile(majority, (len(test), 1))
+        if dimension.kind == "multi"
+        else np.full(len(test), majority),
+        _answers(dimension, plain.head.probabilities(features[test, words:])),
+    ]
+    scores = [_score(dimension, targets[test], answer) for answer in answers]
+    over = [_over(dimension, targets[test], answers[0], answer) for answer in answers[1:]]
+    lower = [score.low is not None and score.low > 0 for score in over]
+    why = (
+        ""
+        if all(lower)
+        else f"not better than {'its shape' if lower[0] else 'the majority'} by the interval"
+    )
+    every = np.concatenate([mine, test])
+    found = np.concatenate([full.unseen[own[fitted]], full.head.probabilities(features[test])])
+    by_family = _families(dimension, targets[every], found, [families[n] for n in every])
+    floor = FLOORS[dimension.kind]
+    measured = Measured(
+        on=not why,
+        why_off=why,
+        fitted_on=len(fitted),
+        student=scores[0],
+        majority=scores[1],
+        shape=scores[2],
+        over_majority=over[0],
+        over_shape=over[1],
+        ece=_ece(dimension, targets[test], full.head.probabilities(features[test])),
+        families=by_family,
+        floor=floor,
+        abstains={
+            family: f"{family}: right in {score.high:.2f} at most, floor {floor:.2f}"
+            for family, score in by_family.items()
+            if score.high is not None and score.high < floor
+        },
+    )
+    return measured, full.head
+
+
+def _fit(
+    dimension: Dimension, x: Floats, y: Targets, weights: Floats, own: npt.NDArray[np.bool_]
+) -> _Fitted:
+    """The head of the penalty that explains unseen texts of ours best, with its temperature."""
+    values, fold = len(dimension.values), np.arange(len(x)) % FOLDS
+    best: tuple[float, Floats, float] | None = None
+    for penalty in PENALTIES:
+        unseen = np.zeros((len(x), values))
+        for k in range(FOLDS):
+            out = fold == k
+            head = fit(dimension.kind, x[~out], y[~out], values, penalty, weights[~out])
+            unseen[out] = head.probabilities(x[out])
+        loss = _loss(dimension, unseen[own], y[own])
+        if best is None or loss < best[0]:
+            best = loss, unseen, penalty
+    assert best is not None
+    loss, unseen, penalty = best
+    # the temperature of a head fitted on four fifths, on the fifth it has not seen
+    out = (fold == 0) & own
+    part = fit(dimension.kind, x[fold != 0], y[fold != 0], values, penalty, weights[fold != 0])
+    whole = fit(dimension.kind, x, y, values, penalty, weights)
+    temperature = calibrated(part, x[out], y[out]).temperature
+    return _Fitted(replace(whole, temperature=temperature), unseen)
+
+
+def _loss(dimension: Dimension, probabilities: Floats, targets: Targets) -> float:
+    found = np.clip(probabilities, 1e-12, 1 - 1e-12)
+    if dimension.kind == "multi":
+        return float(-np.where(targets > 0, np.log(found), np.log1p(-found)).sum(axis=1).mean())
+    return float(-np.log(found[np.arange(len(found)), targets]).mean())
+
+
+def _answers(dimension: Dimension, probabilities: Floats) -> npt.NDArray[Any]:
+    return probabilities > 0.5 if dimension.kind == "multi" else probabilities.argmax(axis=1)
+
+
+def _majority(dimension: Dimension, targets: Targets) -> Any:
+    if dimension.kind == "multi":
+        return targets.mean(axis=0) > 0.5
+    return int(np.bincount(targets, minlength=len(dimension.values)).argmax())
+
+
+def _score(dimension: Dimension, gold: Targets, found: npt.NDArray[Any]) -> Score:
+    if dimension.kind == "multi":
+        return micro_f1(gold > 0, np.asarray(found, bool))
+    measure = MEASURES[dimension.kind][MAIN[dimension.kind]]
+    return scored(confusion(gold.tolist(), found.tolist(), len(dimension.values)), measure)
+
+
+def _over(
+    dimension: Dimension, gold: Targets, one: npt.NDArray[Any], other: npt.NDArray[Any]
+) -> Score:
+    if dimension.kind == "multi":  # by the share of values that are right
+        values = len(dimension.values)
+        return better(
+            gold.ravel().tolist(),
+            one.astype(int).ravel().tolist(),
+            other.astype(int).ravel().tolist(),
+            max(values, 2),
+            MEASURES["nominal"]["macro_f1"],
+        )
+    measure = _zero_where_constant(MEASURES[dimension.kind][MAIN[dimension.kind]])
+    return better(gold.tolist(), one.tolist(), other.tolist(), len(dimension.values), measure)
+
+
+def _zero_where_constant(measure: Any) -> Any:
+    """An answer that is always the same has a kappa of 0, not none."""
+    return lambda matrices: np.nan_to_num(measure(matrices), nan=0.0)
+
+
+def _families(
+    dimension: Dimension, gold: Targets, probabilities: Floats, families: Sequence[str]
+) -> dict[str, Score]:
+    """Share of right answers by family."""
+    found = _answers(dimension, probabilities)
+    if dimension.kind == "multi":
+        right = (np.asarray(found, bool) == (gold > 0)).all(axis=1)
+    else:
+        right = np.abs(found - gold) <= (dimension.kind == "ordinal")
+    scores = {}
+    for family in sorted(set(families)):
+        mine = np.array([f == family for f in families])
+        hits = int(right[mine].sum())
+        matrix = np.array([[hits, int(mine.sum()) - hits], [0, 0]], np.int64)
+        scores[family] = scored(matrix, equal)
+    return scores
+
+
+def _ece(dimension: Dimension, gold: Targets, probabilities: Floats) -> float | None:
+    if dimension.kind == "multi":
+        sure = np.maximum(probabilities, 1 - probabilities).ravel()
+        right = ((probabilities > 0.5) == (gold > 0)).ravel()
+    else:
+        sure = probabilities.max(axis=1)
+        right = probabilities.argmax(axis=1) == gold
+    return calibration_error(sure.tolist(), right.tolist())

@@ -1,0 +1,170 @@
+"""A student through its file, its answers, and where it abstains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from annotators import student, taxonomy
+from annotators.heads import Head
+from annotators.student import Config, answers, load, save, step
+from annotators.taxonomy import Dimension
+from annotators.training import kept_apart, train
+from tests.annotators.students import POLITENESS, rows, vectors
+
+TWO = Dimension(
+    name="two",
+    kind="nominal",
+    question="?",
+    values={"a": "A.", "b": "B."},
+    abstain="no",
+    source="s",
+)
+
+
+@pytest.fixture(scope="module")
+def politeness(tmp_path_factory):
+    path = tmp_path_factory.mktemp("taxonomy") / "own.yaml"
+    path.write_text(POLITENESS)
+    return taxonomy.load(str(path))["politeness"]
+
+
+@pytest.fixture(scope="module")
+def trained(politeness):
+    labelled = rows(400)
+    return train(vectors(), labelled, [row["lang"] for row in labelled], [politeness])
+
+
+def test_a_head_learns_what_words_say_and_shape_does_not(trained) -> None:
+    _, measured = trained
+    found = measured["politeness"]
+    assert found.on
+    assert found.student.value > 0.9
+    assert found.majority.value == pytest.approx(0)
+    assert abs(found.shape.value or 0) < 0.4
+    assert found.over_shape.low > 0
+    assert found.ece < 0.15
+    apart = sum(kept_apart(row["text"]) for row in rows(400))
+    assert found.student.texts == apart
+    assert found.fitted_on == 400 - apart
+
+
+def test_a_head_that_knows_nothing_is_off(politeness) -> None:
+    labelled = rows(300)
+    rng = np.random.default_rng(2)
+    noise = [row | {"politeness": int(rng.integers(1, 4))} for row in labelled]
+    found, measured = train(vectors(), noise, [None] * 300, [politeness])
+    assert not measured["politeness"].on
+    assert "not better than" in measured["politeness"].why_off
+    assert found.heads == {}
+
+
+def test_a_family_that_is_read_badly_is_abstained_on(politeness) -> None:
+    """Turkish labels are the wrong end of the scale: the interval of that family lies below the floor."""
+    labelled = [
+        row | {"politeness": 4 - row["politeness"]} if row["lang"] == "tur_Latn" else row
+        for row in rows(600)
+    ]
+    found, measured = train(vectors(), labelled, [row["lang"] for row in labelled], [politeness])
+    one = measured["politeness"]
+    assert set(one.families) == {"Indo-European", "Turkic"}
+    assert list(one.abstains) == ["Turkic"]
+    assert found.floors["politeness"]["Turkic"].startswith("Turkic: right in")
+
+
+def test_more_texts_help_and_are_not_measured_on(politeness) -> None:
+    few, more = rows(120), rows(400, seed=9)
+    _, alone = train(vectors(), few, [None] * 120, [politeness])
+    _, helped = train(vectors(), few, [None] * 120, [politeness], more)
+    assert helped["politeness"].student.texts == alone["politeness"].student.texts
+    assert helped["politeness"].fitted_on == alone["politeness"].fitted_on + 400
+
+
+def test_too_few_labels_are_named(politeness) -> None:
+    with pytest.raises(ValueError, match=r"politeness: \d+ labelled texts to fit on; it takes 40"):
+        train(vectors(), rows(30), [None] * 30, [politeness])
+    wrong = [{"text": "a", "politeness": 9}]
+    with pytest.raises(ValueError, match="politeness: unknown value '9'"):
+        train(vectors(), wrong, [None], [politeness])
+
+
+def test_a_file_holds_it_all(trained, tmp_path) -> None:
+    found, _ = trained
+    path = tmp_path / "one.npz"
+    save(found, path)
+    again = load(path)
+    texts = ["please come in kindly", "stupid fool", "table window 12"]
+    assert again.features(texts) == pytest.approx(found.features(texts), abs=1e-5)
+    assert again.dimensions == found.dimensions
+    head, kept = found.heads["politeness"], again.heads["politeness"]
+    assert kept.probabilities(again.features(texts)) == pytest.approx(
+        head.probabilities(found.features(texts)), abs=1e-4
+    )
+    first = path.read_bytes()
+    save(again, path)
+    assert load(path).card == again.card
+    assert len(path.read_bytes()) == len(first)
+
+
+def test_another_file_is_refused(tmp_path) -> None:
+    path = tmp_path / "notes.npz"
+    path.write_text("none")
+    with pytest.raises(ValueError, match="is no student"):
+        load(path)
+
+
+def test_columns_scores_and_reasons(trained, documents, tmp_path) -> None:
+    found, _ = trained
+    path = tmp_path / "one.npz"
+    save(found._replace(floors={"politeness": {"none": "none: read too badly"}}), path)
+    config = Config(model=str(path))
+    texts = [
+        "Thank you, you are kindly welcome, please come in, and gladly so, my dear friends.",
+        "",
+        "x = f(a, b); y = [i for i in range(10)]; print(x, y, sep=';'); return {'a': x}",
+    ]
+    table = step(config)(documents(texts))
+    assert table.schema.equals(student.schema(config))
+    assert table.schema.names[1:] == ["politeness", "politeness_score", "abstained"]
+    polite, empty, code = table.to_pylist()
+    assert polite["politeness"] == 3
+    assert 2 < polite["politeness_score"] <= 3
+    assert polite["abstained"] == []
+    assert (empty["politeness"], empty["abstained"]) == (None, ["politeness: no text"])
+    assert (code["politeness"], code["abstained"]) == (None, ["politeness: none: read too badly"])
+
+
+def test_answers_by_hand() -> None:
+    known = np.array([True, True, False])
+    found = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
+    labels, scores = answers(TWO, found, known)
+    assert labels.to_pylist() == ["a", "b", None]
+    assert scores.to_pylist() == pytest.approx([0.9, 0.8, None])
+    levels = TWO.model_copy(update={"kind": "ordinal", "first": 1})
+    labels, scores = answers(levels, found, known)
+    assert (labels.type, labels.to_pylist()) == (pa.int8(), [1, 2, None])
+    assert scores.to_pylist() == pytest.approx([1.1, 1.8, None])
+    many = TWO.model_copy(update={"kind": "multi"})
+    labels, scores = answers(many, found, known)
+    assert labels.to_pylist() == [["a"], ["b"], None]
+    assert scores.to_pylist() == pytest.approx([1 - 0.1 * 0.9, 1 - 0.8 * 0.2, None])
+
+
+def test_letters_case_and_marks_do_not_matter() -> None:
+    one = vectors()
+    words = one.features(["please come in", "PLEASE, come... in!"])[:, :24]
+    assert words[0] == pytest.approx(words[1], abs=1e-5)
+
+
+def test_a_text_is_judged_alone(trained) -> None:
+    found, _ = trained
+    texts = ["please", "", "stupid table " * 900, "дом вода"]
+    together = found.features(texts)
+    for row, text in zip(together, texts, strict=True):
+        assert row == pytest.approx(found.features([text])[0], abs=1e-5)
+
+
+def test_a_head_is_linear_in_the_features() -> None:
+    head = Head(kind="nominal", weights=np.eye(2), biases=np.zeros(2))
+    assert head.probabilities(np.array([[0.0, np.log(3)]]))[0] == pytest.approx([0.25, 0.75])
