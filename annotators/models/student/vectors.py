@@ -10,6 +10,7 @@ contrast with the other messages of the batch (Reimers and Gurevych, arXiv 2004.
 student). The result is a student without heads; `annotators.training` fits these on labels.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 import logging
@@ -147,8 +148,8 @@ def trained(
             loss = cross_entropy(scores.masked_fill(same, -1e4), torch.arange(len(batch)))
             sparse.zero_grad()
             dense.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            sparse.step()  # type: ignore[no-untyped-call]
+            loss.backward()
+            sparse.step()
             dense.step()
             losses.append(float(loss))
             done += 1
