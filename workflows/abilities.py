@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from corpus.errors import PlanError
-from corpus.languages import LANGUAGES, Language, language, stop_words
-
-IDENTIFIED = {"none": "no", "exact": "yes"}
+from corpus.languages import GROUPS, LANGUAGES, Language, language, stop_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +15,7 @@ class Abilities:
     label: str
     name: str
     family: str
-    identified: str  # yes | no | as part of a group or macrolanguage
+    identified: str  # yes, or the group of languages that hardly separate
     words: str  # how words are found
     stop_words: str  # how many are known
     thresholds: str  # whose filter thresholds apply
@@ -37,7 +35,7 @@ def _abilities(entry: Language) -> Abilities:
         label=entry.label,
         name=entry.name,
         family=entry.family,
-        identified=IDENTIFIED.get(entry.lid176_status, f"as part of {entry.lid176_code}"),
+        identified=GROUPS.get(entry.label, "yes"),
         words="by spaces" if entry.segmentation == "spaces" else "by dictionary",
         stop_words=str(len(stop_words(entry.label))),
         thresholds="FineWeb" if entry.label == "eng_Latn" else "FineWeb-2",

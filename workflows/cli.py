@@ -268,8 +268,10 @@ def languages(name: str | None, as_json: bool) -> None:
         )
     Console(width=None if sys.stdout.isatty() else 130).print(table)
     if name is None:
-        named = sum(row.identified != "no" for row in rows)
-        click.echo(f"{len(LANGUAGES)} languages; lid.176 can name {named} of them")
+        named = sum(row.identified == "yes" for row in rows)
+        click.echo(
+            f"{len(LANGUAGES)} languages; {named} are named one by one, the others in a group"
+        )
 
 
 @main.command()

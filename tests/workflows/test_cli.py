@@ -139,7 +139,8 @@ def test_languages_says_what_can_be_done_for_each():
     assert len(rows) == 119
     by_label = {row["label"]: row for row in rows}
     assert by_label["eng_Latn"]["identified"] == "yes"
-    assert by_label["lij_Latn"]["identified"] == "no"
+    assert by_label["lij_Latn"]["identified"] == "yes"
+    assert by_label["ary_Arab"]["identified"] == "arabic"
     assert by_label["tha_Thai"]["words"] == "by dictionary"
     assert "French" in tokenmill("languages", "fr").stdout
 

@@ -1,0 +1,145 @@
+"""`tokenmill evaluate` and `tokenmill train-student`: from labels to figures, a page, a student and a column."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from corpus import open_lake
+from tests.annotators.students import POLITENESS, base, rows
+from tests.conftest import ROOT
+from workflows.cli import main
+from workflows.plan import load_plan
+from workflows.run import run
+
+PLAN = """\
+name: polite
+seed: 1
+scale: 1.0e-9
+sources:
+  - {name: letters, reader: jsonl, path: letters.jsonl, kind: text, licence: CC0-1.0}
+annotate: {language: {}, student: {model: MODEL}}
+stages:
+  general: {seq_len: 128, budget: 30.0e12, mixture: polite.yaml}
+"""
+
+
+def tokenmill(*arguments: object):
+    return CliRunner().invoke(main, [str(a) for a in arguments], prog_name="tokenmill")
+
+
+def write(path, labelled) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in labelled))
+
+
+@pytest.fixture(scope="module")
+def languages():
+    """The sample texts of all 119, by their own labels."""
+    lines = (ROOT / "samples" / "languages.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    return [{"text": row["text"], "lang": row["lang"]} for row in found]
+
+
+def test_languages_are_measured_and_shown(languages, tmp_path) -> None:
+    write(tmp_path / "set.jsonl", languages)
+    out = tmp_path / "page.html"
+    asked = ["evaluate", "language", "--data", tmp_path / "set.jsonl", "--out", out]
+    result = tokenmill(*asked, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    (one,) = found["results"]
+    assert found["rows"] == one["all"]["accuracy"]["texts"] == 119
+    assert one["all"]["macro_f1"]["value"] > 0.9
+    assert one["languages"]["fra_Latn"]["value"] == 1
+    assert one["languages"]["fra_Latn"]["texts"] == 1
+    page = out.read_text()
+    assert "fra_Latn" in page
+    assert "macro_f1" in page
+    plain = tokenmill(*asked)
+    assert "119 rows" in plain.output
+    assert "language               macro_f1" in plain.output
+
+
+def test_rows_that_cannot_be_used_are_counted(languages, tmp_path) -> None:
+    path = tmp_path / "set.jsonl"
+    write(path, languages[:20])
+    with path.open("a") as file:
+        file.write('no JSON\n{"lang": "eng_Latn"}\n{"text": "a", "lang": "xyz"}\n{"text": "b"}\n')
+    result = tokenmill(
+        "evaluate", "language", "--data", path, "--out", tmp_path / "p.html", "--json"
+    )
+    assert json.loads(result.output)["skipped"] == {
+        "not JSON": 1,
+        "without text": 1,
+        "lang 'xyz' is none of the 119": 1,
+        "without a label": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["langage", "--data", "DATA"], "unknown annotator 'langage'; did you mean 'language'"),
+        (["statistics", "--data", "DATA"], "statistics has no labels of its own"),
+        (["language", "--data", "DATA"], "no row has `text` and one of lang: without a label (1)"),
+        (["language", "--data", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, monkeypatch, arguments, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "DATA").write_text('{"text": "a"}\n')
+    result = tokenmill("evaluate", *arguments)
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+
+
+def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "politeness.yaml").write_text(POLITENESS)
+    write(tmp_path / "labels.jsonl", rows(400))
+    write(tmp_path / "test.jsonl", rows(150, seed=4))
+    result = tokenmill(
+        *("train-student", "--data", "labels.jsonl", "--taxonomy", "politeness.yaml"),
+        *("--base", base(tmp_path), "--out", "ours.npz"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "politeness" in result.output
+    assert "  on" in result.output
+
+    result = tokenmill(
+        *("evaluate", "student", "--data", "test.jsonl", "--model", "ours.npz", "--json")
+    )
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.output)["results"]
+    assert one["name"] == "politeness"
+    assert one["all"]["kappa"]["value"] > 0.9
+    assert set(one["languages"]) == {"eng_Latn", "deu_Latn", "tur_Latn"}
+
+    write(tmp_path / "letters.jsonl", rows(60, seed=7))
+    (tmp_path / "polite.yaml").write_text("name: polite\nrules: {polite: politeness >= 3}\n")
+    (tmp_path / "plan.yaml").write_text(PLAN.replace("MODEL", str(tmp_path / "ours.npz")))
+    run(load_plan(str(tmp_path / "plan.yaml")), str(tmp_path / "lake"), num_cpus=1)
+    lake = open_lake(str(tmp_path / "lake"))
+    found = lake.documents("letters").select("text", "politeness", "politeness_score").collect()
+    assert found["politeness"].dtype == pl.Int8
+    wanted = {row["text"]: row["politeness"] for row in rows(60, seed=7)}
+    right = sum(wanted[text] == level for text, level, _ in found.rows())
+    assert right > 54
+    chosen = lake.selections("general").collect()
+    taken = chosen.filter(pl.col("reason") == "selected").height
+    assert taken == found.filter(pl.col("politeness") >= 3).height
+
+
+def test_a_wrong_base_and_too_few_labels_are_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "politeness.yaml").write_text(POLITENESS)
+    write(tmp_path / "labels.jsonl", rows(30))
+    asked = ["train-student", "--data", "labels.jsonl", "--taxonomy", "politeness.yaml"]
+    result = tokenmill(*asked, "--base", "nowhere.npz")
+    assert (result.exit_code, "nowhere.npz is no student" in result.output) == (2, True)
+    result = tokenmill(*asked, "--base", base(tmp_path))
+    assert result.exit_code == 2
+    assert "labelled texts to fit on; it takes 40" in result.output
