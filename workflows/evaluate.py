@@ -24,6 +24,7 @@ from annotators.evaluation import (
     MAIN,
     MEASURES,
     Score,
+    accuracy,
     calibration_error,
     confusion,
     f1s,
@@ -174,7 +175,12 @@ def _languages(gold: Sequence[Any], found: Sequence[Row]) -> Result:
     return Result(
         name="language",
         main="f1",
-        all={name: scored(matrix, measure) for name, measure in MEASURES["nominal"].items()},
+        all={
+            "macro_f1": scored(
+                matrix, lambda m: np.nanmean(f1s(m)[:, :-1], axis=1)
+            ),  # not of UNKNOWN
+            "accuracy": scored(matrix, accuracy),
+        },
         ece=calibration_error(sure, right),
         abstained=said.count(UNKNOWN),
         languages=of,

@@ -7,16 +7,7 @@ import pytest
 
 from annotators.taxonomy import chosen, load, rubric, schema
 from corpus.errors import PlanError
-
-OWN = """\
-politeness:
-  kind: ordinal
-  first: 1
-  question: How polite is the text?
-  values: {rude: It insults., plain: It does neither., polite: It takes care of its reader.}
-  abstain: It speaks to nobody.
-  source: ours
-"""
+from tests.annotators.students import POLITENESS
 
 
 def test_ours_has_the_main_dimensions_and_every_entry_is_whole() -> None:
@@ -51,7 +42,7 @@ def test_labels_and_columns() -> None:
 
 def test_another_file_adds_a_dimension(tmp_path) -> None:
     path = tmp_path / "more.yaml"
-    path.write_text(OWN)
+    path.write_text(POLITENESS)
     dimensions = load(str(path))
     assert list(dimensions)[-1] == "politeness"
     assert len(dimensions) == len(load()) + 1
@@ -72,7 +63,7 @@ def test_another_file_adds_a_dimension(tmp_path) -> None:
 )
 def test_a_mistake_is_named(tmp_path, old: str, new: str, message: str) -> None:
     path = tmp_path / "more.yaml"
-    path.write_text(OWN.replace(old, new))
+    path.write_text(POLITENESS.replace(old, new))
     with pytest.raises(PlanError, match=message):
         load(str(path))
 
