@@ -5,8 +5,8 @@ same for all recipes; a recipe adds those that compare with the seed, which are 
 pure function: it can be run again with new guards, without a model.
 
 An `identify` gives the label of a piece of text (`tha_Thai`) where it is sure, else None. Without one the scripts
-alone speak for the language, and German passes for French. Labels of languages that it cannot name are not held
-against an answer.
+alone speak for the language, and German passes for French. Languages that hardly separate (`corpus.languages.GROUPS`)
+count as one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from corpus import enclosures, guards, normalise, numerals, refusals
 from corpus.guards import ALONE, Judged, Verdict, prompt_leak, truncated
+from corpus.languages import GROUPS
 from synth.code import style, trust
 from synth.code import verify as code
 from synth.math import arithmetic, derivation, final_answers
@@ -25,7 +26,7 @@ from synth.prompt import instructions
 from synth.recipe import Recipe, Seed, Unparsable
 from synth.text import dialogue, grounding, names, notation, tables, translation
 
-VERSION = 2
+VERSION = 3
 VERSIONS: dict[str, int | str] = {  # of all that decides what is accepted, besides a recipe's own
     **{
         module.__name__: module.VERSION
@@ -108,15 +109,16 @@ def _language(
     """Whether the answer is in the language that the recipe asks for."""
     if recipe.language == "any":
         return ()
-    found = _labels(text, identify)
+    found = _languages(text, identify)
     if recipe.language == "target":
         return (translation.target_language(text, seed.target, found),)
-    expected = (_labels(seed.text, identify) | {seed.language}) - {""}
+    expected = (_languages(seed.text, identify) | {GROUPS.get(seed.language, seed.language)}) - {""}
     return (grounding.language(seed.text, text, expected, found),)
 
 
-def _labels(text: str, identify: Identify | None) -> set[str]:
-    """The labels of the pieces of a text, where an identifier is sure."""
+def _languages(text: str, identify: Identify | None) -> set[str]:
+    """The languages of the pieces of a text, where an identifier is sure: labels, or their group."""
     if identify is None:
         return set()
-    return {label for label in map(identify, grounding.pieces(text)) if label is not None}
+    labels = filter(None, map(identify, grounding.pieces(text)))
+    return {GROUPS.get(label, label) for label in labels}

@@ -28,7 +28,7 @@ from corpus.guards import Verdict, verdict
 from corpus.scripts import SCRIPTS
 from synth.text.grounding import script_shares
 
-VERSION = 1
+VERSION = 2
 TARGET_SHARE = 0.5
 RUN = 30  # letters
 COPIED = 0.3
@@ -38,17 +38,16 @@ _UNMARKED = {"Hans": "Hani", "Hant": "Hani"}
 
 
 def target_language(answer: str, target: str, found: Collection[str] = ()) -> Verdict:
-    """The answer is in the language `target`; `found` are labels of its pieces, where an identifier is sure.
-
-    Labels do not count for a language that the identifier cannot name. ValueError for an unknown target.
+    """The answer is in the language `target`; `found` are labels of its pieces, or their groups, where an identifier is
+    sure. ValueError for an unknown target.
     """
     entry = languages.language(target)
     shares = dict(zip(SCRIPTS, script_shares(answer).tolist(), strict=True))
     ours = shares.get(entry.script, 0.0) + shares.get(_UNMARKED.get(entry.script, ""), 0.0)
     if ours < TARGET_SHARE:
         return verdict("language", f"{ours:.0%} {entry.script}, for {entry.name}")
-    others = sorted(set(found) - {entry.label})
-    if others and entry.lid176_status != "none":
+    others = sorted(set(found) - {entry.label, languages.GROUPS.get(entry.label)})
+    if others:
         return verdict("language", f"{', '.join(others)} instead of {entry.label}")
     return verdict("language", None)
 
