@@ -17,7 +17,7 @@ import re
 import struct
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import pyarrow as pa
 from lxml import etree
 from resiliparse.extract.html2text import extract_plain_text
 
+from annotators.language import LID176, Config, Step, step
 from corpus.languages import LANGUAGES, UNMARKED_SCRIPTS, language
 from corpus.scripts import dominant, resolve, script_counts
 from corpus.texts import text_bytes
@@ -33,6 +34,8 @@ from corpus.texts import text_bytes
 LIST = Path(__file__).parent / "packages.txt"
 LEAST, MOST = 25, 600  # characters of a line; of scripts without spaces half as many are enough
 LETTERS = 0.65  # of a line's characters but spaces
+ENGLISH = "eng_Latn"
+SURELY_ENGLISH = 0.5
 MO_MAGIC = b"\xde\x12\x04\x95"
 FILES = 250  # at most, of one package's pages
 
@@ -78,6 +81,7 @@ _CODE = re.compile(
 )
 _ROFF = re.compile(r"\\f[BIRP]|\\-|\\&|\\\(..|\\%|\\.")
 _SENTENCE = re.compile(r"(?<=[.!?。।])\s*")
+_TEXTS = pa.schema([("id", pa.binary(16)), ("text", pa.large_string())])
 Line = tuple[str, str]  # label, text
 Translation = tuple[str, str, str]  # locale, text, the English message or ""
 
@@ -111,7 +115,25 @@ def lines(packages: Path, sib: Path) -> dict[str, list[str]]:
             named = _in_script(language_, script)
             if named and _is_text(text, named):
                 found[named].setdefault(text)
-    return {label: list(texts) for label, texts in found.items()}
+    return {label: _translated(label, list(texts), found) for label, texts in found.items()}
+
+
+def _translated(label: str, texts: list[str], found: Mapping[str, Mapping[str, None]]) -> list[str]:
+    """The lines that are not English, as what nobody translated is: the same line under English, or one that lid.176
+    takes for it.
+    """
+    if label == ENGLISH or not label.endswith("_Latn"):
+        return texts
+    texts = [text for text in texts if text not in found[ENGLISH]]
+    judged = _lid176()(pa.table({"id": [bytes(16)] * len(texts), "text": texts}, schema=_TEXTS))
+    names, scores = (judged.column(c).to_pylist() for c in ("language", "language_score"))
+    pairs = zip(texts, names, scores, strict=True)
+    return [text for text, name, score in pairs if name != ENGLISH or score < SURELY_ENGLISH]
+
+
+@cache
+def _lid176() -> Step:
+    return step(Config(model=LID176))
 
 
 # ---------------------------------------------------------------- labels
