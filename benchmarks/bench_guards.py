@@ -195,7 +195,9 @@ class Judge:
             pieces = grounding.pieces(text)
             ids = pa.array([b"0" * 16] * len(pieces), pa.binary(16))
             found = self._label(pa.table({"id": ids, "text": pieces}))
-            scores, labels = (found.column(c).to_pylist() for c in ("language_group_score", "language_group"))
+            scores, labels = (
+                found.column(c).to_pylist() for c in ("language_group_score", "language_group")
+            )
             sure = [
                 label for label, score in zip(labels, scores, strict=True) if (score or 0) >= SURE
             ]
