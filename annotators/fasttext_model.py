@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from annotators.heads import softmax
 from corpus.compiled import compiled
 from corpus.texts import Bytes, Offsets
 
@@ -109,7 +110,7 @@ class Classifier:
         )
         hidden /= np.maximum(inputs, 1)[:, None].astype(np.float32)
         scores = _scores(hidden, np.ascontiguousarray(net.output.T))
-        found = _leaves(net.children, scores) if len(net.children) else _softmax(scores)
+        found = _leaves(net.children, scores) if len(net.children) else softmax(scores)
         found[inputs == 0] = 0
         return found
 
@@ -197,11 +198,6 @@ class _File:
             book = centroids[256 * columns.start : 256 * columns.stop].reshape(256, -1)
             found[:, columns] = book[codes[:, part]]
         return found
-
-
-def _softmax(scores: Floats) -> Floats:
-    found = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def _scratch(network: Network, longest: int) -> tuple[Word, Word]:

@@ -58,18 +58,16 @@ def calibrated(head: Head, features: npt.NDArray[np.floating], targets: Targets)
 
     def loss(log_temperature: float) -> float:
         one = replace(head, temperature=float(np.exp(log_temperature)))
-        return negative_log_likelihood(one, features, targets)
+        return negative_log_likelihood(head.kind, one.probabilities(features), targets)
 
     best = minimize_scalar(loss, bounds=(-2, 3), method="bounded").x
     return replace(head, temperature=float(np.exp(best)))
 
 
-def negative_log_likelihood(
-    head: Head, features: npt.NDArray[np.floating], targets: Targets
-) -> float:
+def negative_log_likelihood(kind: Kind, probabilities: Floats, targets: Targets) -> float:
     """Mean over the texts, in nats."""
-    found = np.clip(head.probabilities(features), _LEAST, 1 - _LEAST)
-    if head.kind == "multi":
+    found = np.clip(probabilities, _LEAST, 1 - _LEAST)
+    if kind == "multi":
         return float(-np.where(targets > 0, np.log(found), np.log1p(-found)).sum(axis=1).mean())
     return float(-np.log(found[np.arange(len(found)), targets]).mean())
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,8 @@ def _logistic(scores: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(scores, -500, 500))))
 
 
-def _softmax(scores: Floats) -> Floats:
+def softmax(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Of each row."""
     found = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
@@ -64,7 +66,7 @@ def _between(above: Floats) -> Floats:
 
 
 _PROBABILITIES: dict[Kind, Callable[[Floats], Floats]] = {
-    "nominal": _softmax,
+    "nominal": softmax,
     "ordinal": _between,
     "multi": _logistic,
 }

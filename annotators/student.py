@@ -6,10 +6,10 @@ For each dimension that the model has (`heads`), by its name:
 |---|---|---|
 | `<name>` | int8 level, string or list<string> | the most probable answer; null where it abstains or has no text |
 | `<name>_score` | float32 | ordinal: the expected level; nominal: probability of the answer; multi: of any value |
-| `abstained` | list<string> | the dimensions without an answer, each with the reason: `field: floor Dravidian` |
+| `abstained` | list<string> | the dimensions without an answer, each with the reason: `field: no text` |
 
-It abstains, with null, where the languages of a family were not read well enough when it was measured: the lower end of
-the interval was below the floor, or too few texts were there to tell. No guess is written.
+It abstains, with null, on the languages of a family that were read too badly when it was measured: the whole interval
+of the share of right answers lay below the floor (`annotators.training`). No guess is written.
 
 The features of a text are the mean of the vectors of its words and of their n-grams, after small letters and without
 ASCII's punctuation, of windows spread evenly over it; beside them `annotators.shape`. The vectors were trained so that

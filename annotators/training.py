@@ -1,8 +1,8 @@
 """Fit a student's heads to labelled texts, measure them on texts kept apart, and decide what they may say.
 
 A quarter of the texts, by a hash of the text, is kept apart. On the others each dimension's penalty is chosen by
-cross-validation, its head fitted, and its temperature set on the answers that each fold gave for the texts it had not
-seen. Then, on the quarter:
+cross-validation, its head fitted, and its temperature set on a fifth of them by a head that has not seen these. Then,
+on the quarter:
 
 - the figure of the head (`annotators.evaluation`), beside two answers that read nothing: the most frequent label, and a
   head of `annotators.shape` alone, fitted in the same way. A dimension whose head is not better than both, by the whole
@@ -35,7 +35,7 @@ from annotators.evaluation import (
     scored,
 )
 from annotators.evaluation import accuracy as equal
-from annotators.fitting import calibrated, fit
+from annotators.fitting import calibrated, fit, negative_log_likelihood
 from annotators.heads import Head
 from annotators.shape import SIZE
 from annotators.student import Student, family_of
@@ -205,7 +205,7 @@ def _fit(
             out = fold == k
             head = fit(dimension.kind, x[~out], y[~out], values, penalty, weights[~out])
             unseen[out] = head.probabilities(x[out])
-        loss = _loss(dimension, unseen[own], y[own])
+        loss = negative_log_likelihood(dimension.kind, unseen[own], y[own])
         if best is None or loss < best[0]:
             best = loss, unseen, penalty
     assert best is not None
@@ -216,13 +216,6 @@ def _fit(
     whole = fit(dimension.kind, x, y, values, penalty, weights)
     temperature = calibrated(part, x[out], y[out]).temperature
     return _Fitted(replace(whole, temperature=temperature), unseen)
-
-
-def _loss(dimension: Dimension, probabilities: Floats, targets: Targets) -> float:
-    found = np.clip(probabilities, 1e-12, 1 - 1e-12)
-    if dimension.kind == "multi":
-        return float(-np.where(targets > 0, np.log(found), np.log1p(-found)).sum(axis=1).mean())
-    return float(-np.log(found[np.arange(len(found)), targets]).mean())
 
 
 def _answers(dimension: Dimension, probabilities: Floats) -> npt.NDArray[Any]:
