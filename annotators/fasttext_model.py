@@ -70,8 +70,9 @@ class Classifier:
     """The model in a file. ValueError where the file is no such model."""
 
     def __init__(self, path: Path) -> None:
-        file = _File(path.read_bytes())
-        if file.numbers("2i") != (MAGIC, FORMAT):
+        data = path.read_bytes()
+        file = _File(data)
+        if len(data) < struct.calcsize("2i") or file.numbers("2i") != (MAGIC, FORMAT):
             raise ValueError(f"{path} is not a fastText model of format {FORMAT}")
         settings = file.numbers("12id")
         word_n_grams, loss, _, bucket, shortest, longest = settings[5:11]

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -188,8 +189,10 @@ def load(path: Path) -> Student:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         about = json.loads(arrays["about"].tobytes())
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} is no student: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{path} is no student: {error.strerror}") from None
+    except (ValueError, KeyError, BadZipFile):
+        raise ValueError(f"{path} is no student: not a file of `tokenmill train-student`") from None
     if about["version"] != VERSION:
         raise ValueError(
             f"{path} is a student of version {about['version']}; this one reads {VERSION}: train it anew"
@@ -228,7 +231,8 @@ def _loaded(path: Path, sha256: str) -> Student:
 
 
 def _student(config: Config) -> Student:
-    return _loaded(config.path, file_hash(config.path))
+    sha256 = file_hash(config.path) if config.path.is_file() else ""
+    return _loaded(config.path, sha256)
 
 
 # ---------------------------------------------------------------- the annotator

@@ -66,7 +66,11 @@ def measures(model: PlanModel, index: str = "") -> dict[str, Mapping[str, Any]]:
 def fields(key: str, values: Mapping[str, Any]) -> list[pa.Field]:
     """The columns that a key measures, without `id`."""
     annotator = annotator_of(key)
-    schema = annotator.schema(settings(annotator.config, values, f"annotate.{key}"))
+    config = settings(annotator.config, values, f"annotate.{key}")
+    try:
+        schema = annotator.schema(config)
+    except ValueError as error:  # a model's file that is none
+        raise PlanError(f"annotate.{key}: {error}") from None
     return [field.with_name(_prefix(key) + field.name) for field in schema if field.name != "id"]
 
 

@@ -164,9 +164,10 @@ def test_other_models_are_refused(
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
-    path.write_text("no model at all", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"notes\.txt is not a fastText model"):
-        Classifier(path)
+    for content in ("no model at all", "none", ""):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"notes\.txt is not a fastText model"):
+            Classifier(path)
 
 
 def test_sums_add_what_bags_name() -> None:

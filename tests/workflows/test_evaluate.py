@@ -143,3 +143,20 @@ def test_a_wrong_base_and_too_few_labels_are_named(tmp_path, monkeypatch) -> Non
     result = tokenmill(*asked, "--base", base(tmp_path))
     assert result.exit_code == 2
     assert "labelled texts to fit on; it takes 40" in result.output
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nowhere.npz", "is no student: No such file or directory"),
+        ("letters.jsonl", "is no student: not a file of `tokenmill train-student`"),
+    ],
+)
+def test_a_plan_with_a_wrong_model_is_refused(tmp_path, monkeypatch, model, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "letters.jsonl").write_text('{"text": "a"}\n')
+    (tmp_path / "polite.yaml").write_text("name: polite\n")
+    (tmp_path / "plan.yaml").write_text(PLAN.replace("MODEL", model))
+    result = tokenmill("run", "plan.yaml", "--lake", tmp_path / "lake")
+    assert result.exit_code == 2
+    assert f"annotate.student: {model} {message}" in result.output
