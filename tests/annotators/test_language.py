@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotators.fasttext_model import Classifier
-from annotators.language import MODEL, Config, identify, step, windows
+from annotators.language import MODEL, Config, Step, _Names, identify, step, windows
 from corpus.languages import GROUPS, LANGUAGES
 from corpus.texts import text_bytes
 
@@ -179,3 +179,70 @@ def test_a_slice_is_judged_as_the_whole(documents) -> None:
 def test_wrong_settings(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*at least"):
         Config(**wrong)
+
+
+class Answers:
+    """A model with an answer for each window, whatever stands in it."""
+
+    def __init__(self, labels: tuple[str, ...], *rows: tuple[float, ...]) -> None:
+        self.labels = labels
+        self._rows = np.array(rows, np.float32)
+
+    def probabilities(self, data: object, offsets: np.ndarray) -> np.ndarray:
+        assert len(offsets) - 1 == len(self._rows)
+        return self._rows
+
+
+def told(documents, text: str, answers: Answers, count: int) -> dict[str, object]:
+    """The row of one text, cut into so many windows, of which the model says this."""
+    size = len(text.encode()) // count
+    annotate = Step(Config(windows=count, window_bytes=size))
+    annotate._model, annotate._names = answers, _Names(answers.labels)
+    (row,) = annotate(documents([text])).to_pylist()
+    return row
+
+
+LAO = "ພາສາລາວເປັນພາສາທາງການຂອງປະເທດລາວ"
+
+
+def test_what_a_script_rules_out_says_nothing_of_the_others(documents) -> None:
+    labels = ("eng_Latn", "kor_Hang", "lao_Laoo", "zzz_Latn")
+    row = told(documents, LAO, Answers(labels, (0.05, 0.7, 0.25, 0.0)), 1)
+    assert row["language"] == "lao_Laoo"
+    assert row["language_score"] == pytest.approx(1)
+    row = told(documents, LAO, Answers(labels, (0.0, 0.5, 0.1, 0.4)), 1)  # 0.1 / 0.5 is less
+    assert row["language"] is None
+    row = told(documents, LAO, Answers(labels, (0.0, 0.99, 0.01, 0.0)), 1)  # nothing to go by
+    assert row["language"] is None
+
+
+def test_characters_decide_which_chinese_it_is(documents) -> None:
+    labels = ("eng_Latn", "zho_Hans", "zho_Hant")
+    text = "這是一個中文句子，我們都會說漢語，請大家讀這一行字。"
+    row = told(documents, text, Answers(labels, (0.1, 0.7, 0.2)), 1)
+    assert row["language"] == "zho_Hant"
+    assert row["language_score"] == pytest.approx(1)  # both Chinese together; no Latin letter
+    assert row["language_second"] is None
+
+
+def test_the_group_is_decided_first(documents) -> None:
+    labels = ("apc_Arab", "arb_Arab", "fra_Latn", "zzz_Latn")
+    text = "هذه جملة مكتوبة بالعربية وهي واضحة Cette phrase est en langue française"
+    row = told(documents, text, Answers(labels, (0.25, 0.31, 0.4, 0.04)), 1)
+    assert (row["language"], row["language_group"]) == ("arb_Arab", "arabic")
+    assert row["language_score"] == pytest.approx(0.31)
+    assert row["language_group_score"] == pytest.approx(0.56)
+    assert (row["language_second"], row["language_second_score"]) == (
+        "fra_Latn",
+        pytest.approx(0.4),
+    )
+
+
+def test_a_window_of_something_else_is_not_of_the_language(documents) -> None:
+    english = "This text is cut into three windows of which two are English and one is code. " * 4
+    answers = Answers(("code", "eng_Latn"), (0, 1), (1, 0), (0, 1))
+    row = told(documents, english, answers, 3)
+    assert row["language"] == "eng_Latn"
+    assert row["language_score"] == pytest.approx(2 / 3)
+    assert row["language_share"] == pytest.approx(2 / 3)
+    assert (row["language_second"], row["language_raw"]) == ("code", "eng_Latn")

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from annotators import student, taxonomy
+from annotators import student, taxonomy, training
 from annotators.heads import Head
-from annotators.student import Config, answers, load, save, step
+from annotators.student import Config, answers, load, save, step, untaught
 from annotators.taxonomy import Dimension
 from annotators.training import kept_apart, train
 from tests.annotators.students import POLITENESS, rows, vectors
@@ -71,6 +71,51 @@ def test_a_family_that_is_read_badly_is_abstained_on(politeness) -> None:
     assert set(one.families) == {"Indo-European", "Turkic"}
     assert list(one.abstains) == ["Turkic"]
     assert found.floors["politeness"]["Turkic"].startswith("Turkic: right in")
+
+
+def test_a_family_of_which_little_is_known_is_answered(politeness) -> None:
+    """Half of eight Turkish texts are right: below the floor, but the interval reaches above it."""
+    labelled = [row | {"lang": "eng_Latn"} for row in rows(400)]
+    sure = [n for n, row in enumerate(labelled) if row["politeness"] != 2][:8]
+    for k, n in enumerate(sure):
+        flip = k % 2 == 0
+        level = labelled[n]["politeness"]
+        labelled[n] |= {"lang": "tur_Latn", "politeness": 4 - level if flip else level}
+    found, measured = train(vectors(), labelled, [row["lang"] for row in labelled], [politeness])
+    one = measured["politeness"]
+    turkic = one.families["Turkic"]
+    assert turkic.low < one.floor < turkic.high
+    assert one.abstains == {}
+    assert found.floors["politeness"] == {}
+
+
+def test_a_head_that_is_too_sure_gets_a_temperature(politeness, monkeypatch) -> None:
+    monkeypatch.setattr(training, "PENALTIES", (1e-4,))
+    rng = np.random.default_rng(3)
+    wrong = rng.random(300) < 0.4
+    labelled = [
+        row | {"politeness": int(rng.integers(1, 4))} if bad else row
+        for row, bad in zip(rows(300), wrong, strict=True)
+    ]
+    found, _ = train(vectors(), labelled, [None] * 300, [politeness])
+    assert found.heads["politeness"].temperature > 1.2
+
+
+def test_vectors_are_kept_as_bytes_to_half_a_step() -> None:
+    rng = np.random.default_rng(6)
+    rows_, grams = rng.normal(size=(5, 4)) * 9, rng.normal(size=(64, 4))
+    one = untaught([b"a", b"b", b"c", b"d", b"e"], rows_, grams, (2, 3))
+    for array, kept in ((rows_, one.rows), (grams, one.grams)):
+        assert (np.abs(array - kept * one.scales) <= one.scales / 2 + 1e-6).all()
+    assert np.abs(one.rows).max() == 127
+
+
+def test_a_text_says_the_same_twice_as_once() -> None:
+    one = vectors()
+    text = "please table kindly window"
+    once, twice = one.features([text, f"{text} {text}"])[:, :24]
+    assert once == pytest.approx(twice, abs=1e-5)
+    assert np.linalg.norm(once) == pytest.approx(1, abs=1e-5)
 
 
 def test_more_texts_help_and_are_not_measured_on(politeness) -> None:
