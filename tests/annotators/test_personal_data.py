@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from annotators.candidates import plain
 from annotators.masking import masked, masked_column
-from annotators.personal_data import CHECKS, KINDS, Config, spans, step
+from annotators.personal_data import CHECKS, KINDS, Config, Span, _settled, spans, step
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -400,3 +400,10 @@ def test_masking_replaces_the_kinds_that_are_named(documents) -> None:
     assert new.type == texts.type
     assert masked_column(texts, {"iban": "<i>"}).equals(texts)
     assert masked_column(texts.slice(0, 0), {"iban": "<i>"}).to_pylist() == []
+
+
+def test_of_overlapping_spans_the_kind_that_stands_first_has_it() -> None:
+    phone, card, mail = Span("phone", 0, 10), Span("card", 4, 20), Span("email", 30, 40)
+    assert _settled([phone, card, mail]) == [card, mail]
+    assert _settled([Span("card", 0, 16), Span("phone", 4, 20)]) == [Span("card", 0, 16)]
+    assert _settled([Span("phone", 0, 10), Span("iban", 0, 22)]) == [Span("iban", 0, 22)]

@@ -44,14 +44,16 @@ def languages():
 
 
 def test_languages_are_measured_and_shown(languages, tmp_path) -> None:
-    write(tmp_path / "set.jsonl", languages)
+    code = {"text": "def f(x): return {k: v for k, v in x.items() if v}", "lang": "eng_Latn"}
+    write(tmp_path / "set.jsonl", [*languages, code])
     out = tmp_path / "page.html"
     asked = ["evaluate", "language", "--data", tmp_path / "set.jsonl", "--out", out]
     result = tokenmill(*asked, "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.output)
     (one,) = found["results"]
-    assert found["rows"] == one["all"]["accuracy"]["texts"] == 119
+    assert found["rows"] == one["all"]["accuracy"]["texts"] == 120
+    assert one["abstained"] == 1
     assert one["all"]["macro_f1"]["value"] > 0.9
     assert one["languages"]["fra_Latn"]["value"] == 1
     assert one["languages"]["fra_Latn"]["texts"] == 1
@@ -59,7 +61,8 @@ def test_languages_are_measured_and_shown(languages, tmp_path) -> None:
     assert "fra_Latn" in page
     assert "macro_f1" in page
     plain = tokenmill(*asked)
-    assert "119 rows" in plain.output
+    assert "120 rows" in plain.output
+    assert "language               abstained on 1" in plain.output
     assert "language               macro_f1" in plain.output
 
 
@@ -100,7 +103,7 @@ def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "politeness.yaml").write_text(POLITENESS)
     write(tmp_path / "labels.jsonl", rows(400))
-    write(tmp_path / "test.jsonl", rows(150, seed=4))
+    write(tmp_path / "test.jsonl", [*rows(150, seed=4), {"text": " ", "politeness": 2}])
     result = tokenmill(
         *("train-student", "--data", "labels.jsonl", "--taxonomy", "politeness.yaml"),
         *("--base", base(tmp_path), "--out", "ours.npz"),
@@ -115,6 +118,8 @@ def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, mon
     assert result.exit_code == 0, result.output
     (one,) = json.loads(result.output)["results"]
     assert one["name"] == "politeness"
+    assert one["abstained"] == 1
+    assert one["all"]["kappa"]["texts"] == 150
     assert one["all"]["kappa"]["value"] > 0.9
     assert set(one["languages"]) == {"eng_Latn", "deu_Latn", "tur_Latn"}
 
