@@ -223,6 +223,8 @@ def test_characters_decide_which_chinese_it_is(documents) -> None:
     assert row["language"] == "zho_Hant"
     assert row["language_score"] == pytest.approx(1)  # both Chinese together; no Latin letter
     assert row["language_second"] is None
+    row = told(documents, text, Answers(labels, (0.0, 0.995, 0.005)), 1)  # however sure it is
+    assert (row["language"], row["language_score"]) == ("zho_Hant", pytest.approx(1))
 
 
 def test_the_group_is_decided_first(documents) -> None:
