@@ -71,6 +71,10 @@ class Recipe:
         """How often a seed is asked about at most."""
         return len(self.temperatures)
 
+    def at_most(self, rounds: int | None) -> int:
+        """As many rounds as it has, or fewer."""
+        return min(self.rounds, rounds or self.rounds)
+
     def parameters(self, round_: int, seed: int) -> dict[str, Any]:
         """What the engine is told, besides the messages."""
         temperature = self.temperatures[round_]

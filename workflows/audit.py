@@ -6,6 +6,7 @@
 | transcribe | records of drafts = records of documents |
 | annotate, tokens, duplicates, splits, selections | same parts, and as many rows, as documents |
 | ask | requests = accepted + rejected by each reason, in all and over the rounds; as many rows |
+| label | labels = sum over dimensions; as many rows |
 | deduplicate | documents with rank > 0 = members of clusters - clusters |
 | split | documents = train + validation + targets + held_out |
 | select | documents = selected + rejected by each reason |
@@ -85,6 +86,8 @@ def audit(lake: str, *, deep: bool = False) -> Audit:
             _check_read(output, outputs["dead_letters", source], outputs["pages", source], result)
         elif table == "acceptance":
             _check_acceptance(output, result)
+        elif table == "labels":
+            _check_labels(output, result)
         elif table.startswith(ALIGNED):
             _check_aligned(output, outputs["documents", source], result)
         elif table == "drafts":
@@ -174,6 +177,14 @@ def _check_acceptance(output: Output, result: Audit) -> None:
         rounds = sum(n for name, n in count.items() if re.fullmatch(r"round\.\d+\.requests", name))
         result.equal(f"{where}: requests = sum over rounds", count["requests"], rounds)
         result.equal(f"{where}: rows = requests", entry.rows, count["requests"])
+
+
+def _check_labels(output: Output, result: Audit) -> None:
+    for key, entry in output.entries.items():
+        where, count = f"labels, part {key}", entry.counts
+        dimensions = sum(n for name, n in count.items() if name.startswith("labels."))
+        result.equal(f"{where}: labels = sum over dimensions", count["labels"], dimensions)
+        result.equal(f"{where}: rows = labels", entry.rows, count["labels"])
 
 
 def _check_drafts(drafts: Output, documents: Output | None, result: Audit) -> None:

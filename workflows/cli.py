@@ -329,6 +329,57 @@ def try_(
 
 
 @main.command()
+@click.argument("plan")
+@lake_option
+@click.option(
+    "--out", default="labels.jsonl", show_default=True, help="Where to write the labelled set."
+)
+@click.option(
+    "--agreement",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Leave out a label that a smaller share of the answers says.",
+)
+@click.option("--ray-address", help="Join a Ray cluster instead of starting a local one.")
+@click.option("--num-cpus", type=click.IntRange(min=1), help="Cores of the local Ray.")
+@json_option
+@click.pass_context
+def label(
+    ctx: click.Context,
+    plan: str,
+    lake: str,
+    out: str,
+    agreement: float,
+    ray_address: str | None,
+    num_cpus: int | None,
+    as_json: bool,
+) -> None:
+    """Have a teacher label what PLAN's `label:` says, and write a labelled set."""
+    from workflows import label as labelling
+    from workflows.plan import load_plan
+    from workflows.progress import Progress
+
+    found = labelling.label(
+        load_plan(plan),
+        lake,
+        Path(out),
+        agreement=agreement,
+        address=ray_address,
+        num_cpus=num_cpus,
+        progress=Progress(quiet=ctx.obj["quiet"]),
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+        return
+    for line in labelling.lines(found):
+        click.echo(line)
+    if found.warning:
+        click.echo(f"warning: {found.warning}", err=True)
+    click.echo(f"wrote {out}")
+
+
+@main.command()
 @click.argument("annotator")
 @click.option("--data", required=True, help="A labelled set: JSON Lines with `text` and labels.")
 @click.option("--model", default="", help="The model's file; by default ours.")

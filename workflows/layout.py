@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from annotators import contamination, duplicates, masking
+from annotators import contamination, duplicates, masking, teacher
 from annotators.annotator import segmenter
 from corpus import normalise, tokenizer
 from corpus.errors import PlanError
@@ -30,7 +30,7 @@ from synth.recipe import Recipe
 from synth.recipes import RECIPES
 from synth.refinement import REFINE
 from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measures
-from workflows.plan import Plan, Refinement, Source, Synthesis
+from workflows.plan import Labelling, Plan, Refinement, Source, Synthesis
 
 VERSION = (
     3  # of the steps' own glue: raised when a step's output changes without a module's VERSION
@@ -55,6 +55,14 @@ class Made:
     requests: Folder  # the root of a folder per part
     responses: Mapping[str, Folder]  # by source: the root of a folder per part
     acceptance: Folder
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What stands between documents and the labels that a teacher gives them."""
+
+    asking: Made
+    labels: Folder
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ class Layout:
             self._refinement(refined)
         for entry in model.synthesise:
             self._synthesis(entry)
+        self.teacher = self._teacher(model.label) if model.label else None
         self.clusters, self.duplicates = self._duplicates()
         self.splits_inputs = fingerprint(
             {"split": model.split.model_dump(), "seed": model.seed, "version": splits.VERSION}
@@ -144,6 +153,9 @@ class Layout:
             yield "transcribe", "acceptance", source, transcribed.acceptance
         for source, folder in self.superseded.items():
             yield "refine", "annotations/superseded", source, folder
+        if self.teacher is not None and self.teacher.labels.is_complete:
+            yield "label", "acceptance", "labels", self.teacher.asking.acceptance
+            yield "label", "labels", "", self.teacher.labels
         for source in self.documents:
             step = steps.get(source, "read")
             yield step, "documents", source, self.documents[source]
@@ -242,6 +254,47 @@ class Layout:
         self.dead_letters[made] = self._beside("dead_letters", made)
         self.sidecars[made] = self._sidecars(made)
         self.tokens[made] = self._tokens(made)
+
+    def _teacher(self, entry: Labelling) -> Teacher | None:
+        """The folders of a teacher. Other documents ask nothing again about those that were asked about before."""
+        model = self.plan.model.models.get("judge")
+        if model is None:
+            return None
+        dimensions = entry.asked
+        question = {"prompt": f"label/{teacher.digest(dimensions)}", "model": model.model}
+        settings_ = entry.model_dump(exclude={"taxonomy", "documents", "sources"})
+        asked = question | {
+            "ladder": [teacher.TEMPERATURES, teacher.TOP_P, teacher.MAX_TOKENS],
+            "parameters": model.parameters,
+            "label": settings_ | {"documents": entry.documents, "seed": self.plan.model.seed},
+            "inputs": sorted({f.path for s in entry.sources for f in self._drawing(entry, s)}),
+        }
+        name = f"labels@{fingerprint(asked)}"
+        self.content[f"seeds/{name}"] = asked
+        responses = {
+            source: self._folder(
+                "responses", "labels", question | {"documents": self.documents[source].path}, source
+            )
+            for source in entry.sources
+        }
+        accepted = {"requests": name, "version": [VERSION, teacher.VERSION]}
+        accepted |= {"responses": sorted(folder.path for folder in responses.values())}
+        labels = self._folder("labels", "teacher", accepted)
+        return Teacher(
+            asking=Made(
+                prompt=question["prompt"],
+                candidates=Folder(self.lake, f"seeds/{name}"),
+                requests=Folder(self.lake, f"requests/{name}"),
+                responses=responses,
+                acceptance=Folder(self.lake, f"acceptance/{labels.path.split('/', 1)[1]}"),
+            ),
+            labels=labels,
+        )
+
+    def _drawing(self, entry: Labelling, source: str) -> list[Folder]:
+        """What decides which documents of a source are labelled."""
+        student = [s.folder for s in self.sidecars[source] if s.annotator == "student"]
+        return [*self._deciding(entry.where or "TRUE", source), *student]
 
     def _deciding(self, where: str, source: str) -> list[Folder]:
         """What decides which documents of a source are seeds: their text, and the columns that are looked at."""

@@ -15,6 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from annotators.masking import placeholder
 from annotators.personal_data import KINDS
+from annotators.taxonomy import Dimension, chosen
+from annotators.taxonomy import load as load_taxonomy
+from annotators.teacher import TEMPERATURES
 from corpus import storage
 from corpus.errors import PlanError
 from corpus.languages import LANGUAGES
@@ -137,6 +140,36 @@ class Refinement(BaseModel):
         return [self.source]
 
 
+class Labelling(BaseModel):
+    """What a teacher is asked about some documents by `tokenmill label`. `documents` says how many, per language or for
+    `*`, each other.
+    """
+
+    model_config = STRICT
+
+    dimensions: list[str] = Field(min_length=1)
+    documents: Quotas
+    sources: list[str] = Field(min_length=1)
+    taxonomy: str | None = None  # a file of dimensions that adds to ours
+    where: str | None = None  # SQL over annotations; every document by default
+    samples: int = Field(default=1, ge=1, le=64)  # independent answers to each question
+    per_call: int = Field(default=4, ge=1)  # dimensions
+    active: float = Field(
+        default=4.0, ge=1
+    )  # how much sooner a document is drawn that the student is wholly unsure of
+    rounds: int = Field(default=len(TEMPERATURES), ge=1, le=len(TEMPERATURES))
+
+    @property
+    def made(self) -> str:
+        """How requests and seeds are named."""
+        return "labels"
+
+    @property
+    def asked(self) -> list[Dimension]:
+        """What is asked. PlanError for a dimension that does not exist."""
+        return chosen(load_taxonomy(self.taxonomy or ""), self.dimensions)
+
+
 class Deduplicate(BaseModel):
     """MinHash-LSH settings (arXiv 2107.06499 uses the same family) and the alarms."""
 
@@ -221,6 +254,7 @@ class PlanModel(BaseModel):
     models: dict[Role, Model] = Field(default_factory=dict)  # by role
     refine: list[Refinement] = Field(default_factory=list)
     synthesise: list[Synthesis] = Field(default_factory=list)
+    label: Labelling | None = None
     deduplicate: Deduplicate = Deduplicate()
     split: Split = Split()
     tokenizer: Tokenizer = Tokenizer()
@@ -263,6 +297,7 @@ class PlanModel(BaseModel):
         there = list(read)
         made = [(f"refine {e.source}", e.sources, e.made, read) for e in self.refine]
         made += [(f"synthesise {e.recipe}", e.sources, e.made, there) for e in self.synthesise]
+        made += [("label", self.label.sources, self.label.made, read)] if self.label else []
         for where, sources, name, known in made:
             if name in read:
                 raise ValueError(f"a source is called {name!r}, as what {where} makes; rename it")
@@ -305,7 +340,7 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
         model = model.model_copy(update={"scale": scale})
     if not models:
         model = model.model_copy(
-            update={"models": {}, "refine": [], "synthesise": []}
+            update={"models": {}, "refine": [], "synthesise": [], "label": None}
             | {"sources": [_without_model(source) for source in model.sources]}
         )
     model = model.model_copy(
@@ -318,6 +353,7 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
                 role: one.model_copy(update={"path": one.path and _resolve(folder, one.path)})
                 for role, one in model.models.items()
             },
+            "label": _resolved(folder, model.label),
             "tokenizer": model.tokenizer.model_copy(
                 update={"ranks": model.tokenizer.ranks and _resolve(folder, model.tokenizer.ranks)}
             ),
@@ -333,6 +369,12 @@ def load_plan(path: str, *, scale: float | None = None, models: bool = True) -> 
         for name, stage in model.stages.items()
     }
     return Plan(model, path, mixtures)
+
+
+def _resolved(folder: str, label: Labelling | None) -> Labelling | None:
+    if label is None or label.taxonomy is None:
+        return label
+    return label.model_copy(update={"taxonomy": _resolve(folder, label.taxonomy)})
 
 
 def _without_model(source: Source) -> Source:

@@ -35,7 +35,6 @@ import pyarrow as pa
 from corpus.calls import REQUESTS, RESPONSES, Call, Request, requests_table, unanswered
 from corpus.guards import Judged
 from corpus.lake import Entry, File, Folder, read_part, write_part
-from synth.recipe import Recipe
 from workflows import engines
 from workflows.engine import Item, StepError
 from workflows.engines import Model
@@ -70,16 +69,14 @@ class Exchange:
     about: Mapping[str, str]  # by key: path of the documents that rows of requests are of; may lack
 
     @classmethod
-    def of(
-        cls, made: Made, recipe: Recipe, model: Model, seeds: Seeds, rounds: int | None
-    ) -> Exchange:
-        """About documents, by a recipe, in as many rounds as it has or fewer."""
+    def of(cls, made: Made, role: str, model: Model, seeds: Seeds, rounds: int) -> Exchange:
+        """About documents, in so many rounds."""
         parts = seeds.parts.items()
         return cls(
-            role=recipe.role,
+            role=role,
             model=model,
             prompt=made.prompt,
-            rounds=min(recipe.rounds, rounds or recipe.rounds),
+            rounds=rounds,
             requests=made.requests,
             responses={
                 key: Folder(root.root, f"{root.path}/{part.key}")

@@ -200,10 +200,10 @@ def check(model: PlanModel) -> None:
 def _job(context: Context, entry: Refinement) -> Job:
     layout = context.layout
     model, made = context.plan.model.models[REFINE.role], layout.made[entry.made]
-    seeds = Seeds.of(context, entry, REFINE)
+    seeds = Seeds.of(context, entry, made.candidates, REFINE.seeds, REFINE.characters[0])
     return Job(
         entry=entry,
-        exchange=Exchange.of(made, REFINE, model, seeds, entry.rounds),
+        exchange=Exchange.of(made, REFINE.role, model, seeds, REFINE.at_most(entry.rounds)),
         seeds=seeds,
         documents=layout.documents[entry.made],
         dead_letters=layout.dead_letters[entry.made],

@@ -1,16 +1,18 @@
 """Which documents a model is asked about, and what it is shown of them: those that meet a condition, up to a quota per
 language.
 
-    seeds  parts -> how many documents are fit, per language, in bins of a hash of id and seed
+    seeds  parts -> how many documents are fit, per stratum, in bins of a hash of id and seed
 
-The chosen ones are those with the smallest hashes in their language, as many as its quota, cut at one of `BINS` bins:
-a quota is met or exceeded by less than a bin, whatever parts and workers there are.
+The chosen ones are those with the smallest hashes in their stratum, as many as its quota, cut at one of `BINS` bins:
+a quota is met or exceeded by less than a bin, whatever parts and workers there are. A stratum is a language, or what
+`workflows.steps.strata` tells apart in one.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -36,9 +38,10 @@ from synth.prompt import render
 from synth.recipe import Recipe, Seed
 from workflows.engine import Item
 from workflows.measures import all_fields
-from workflows.plan import ANY, PlanModel, Refinement, Synthesis
+from workflows.plan import ANY, Labelling, PlanModel, Refinement, Synthesis
 from workflows.steps.context import Context, Part, parts_of, read_columns
 from workflows.steps.select import rule_columns, with_nulls
+from workflows.steps.strata import BY_LANGUAGE, Strata, evenly, language_of
 
 log = logging.getLogger("tokenmill")
 BINS = 4096
@@ -47,7 +50,7 @@ NEEDED = {
     "language": "language",
     "n_chars": "statistics",
 }  # columns, and the annotators they are of
-Supply = dict[str, npt.NDArray[np.int64]]  # candidates per bin, by language
+Supply = dict[str, npt.NDArray[np.int64]]  # candidates per bin, by stratum
 Quotas = Mapping[str, int | None]  # by language or `*`; None for all there are
 
 
@@ -66,31 +69,40 @@ class Seeds:
     columns: pl.DataFrame  # empty: names and types that `where` may use
     candidates: Folder
     seed: int
-    limits: Mapping[str, int] = field(default_factory=dict)  # the first bin left out, per language
+    strata: Strata = BY_LANGUAGE
+    limits: Mapping[str, int] = field(default_factory=dict)  # the first bin left out, per stratum
 
     @classmethod
-    def of(cls, context: Context, entry: Refinement | Synthesis, recipe: Recipe) -> Seeds:
-        """Those of an entry of the plan, before they are counted (`choose`)."""
+    def of(
+        cls,
+        context: Context,
+        entry: Refinement | Synthesis | Labelling,
+        candidates: Folder,
+        where: str,
+        least: int,
+    ) -> Seeds:
+        """Those of an entry of the plan, before they are counted (`choose`): `where` if the entry has none."""
         layout, model = context.layout, context.plan.model
         parts = parts_of(layout, entry.sources)
         return cls(
             name=entry.made,
-            where=entry.where or recipe.seeds,
-            least=recipe.characters[0],
+            where=entry.where or where,
+            least=least,
             quotas=entry.documents,
             parts={f"{part.source}-{part.key.removeprefix('part-')}": part for part in parts},
             documents={source: layout.documents[source] for source in entry.sources},
             kinds=context.plan.kinds,
             annotations={source: layout.columns(source) for source in entry.sources},
             columns=columns_before(model, refined=not isinstance(entry, Refinement)),
-            candidates=layout.made[entry.made].candidates,
+            candidates=candidates,
             seed=model.seed,
         )
 
     def chosen(self, key: str) -> pl.DataFrame:
         """`row`, `id` and `language` of the chosen documents of one part."""
-        limit = pl.col("language").replace_strict(self.limits, default=0, return_dtype=pl.Int64)
-        return fit(self, self.parts[key]).filter(pl.col("bin") < limit).sort("row").drop("bin")
+        limit = pl.col("stratum").replace_strict(self.limits, default=0, return_dtype=pl.Int64)
+        found = fit(self, self.parts[key]).filter(pl.col("bin") < limit).sort("row")
+        return found.select("row", "id", "language")
 
     def texts(self, key: str) -> Sequence[str]:
         """The documents of one part."""
@@ -168,9 +180,9 @@ def choose(context: Context, seeds: Seeds) -> Seeds:
 
 
 def count(seeds: Seeds, item: Item) -> Item:
-    """How many documents of a part are fit, per language and bin."""
+    """How many documents of a part are fit, per stratum and bin."""
     found = fit(seeds, seeds.parts[item["key"]])
-    bins = found.group_by("language", "bin").agg(documents=pl.len()).sort("language", "bin")
+    bins = found.group_by("stratum", "bin").agg(documents=pl.len()).sort("stratum", "bin")
     file = write_part(seeds.candidates, f"{item['key']}.parquet", bins.to_arrow())
     counts = {"candidates": found.height}
     seeds.candidates.commit(Entry(key=item["key"], files=[file], counts=counts))
@@ -178,51 +190,60 @@ def count(seeds: Seeds, item: Item) -> Item:
 
 
 def fit(seeds: Seeds, part: Part) -> pl.DataFrame:
-    """`row`, `id`, `language` and `bin` of the documents of a part that meet the condition."""
+    """`row`, `id`, `language`, `stratum` and `bin` of the documents of a part that meet the condition."""
     condition = compile_expression(seeds.where, seeds.columns, f"{seeds.name}: where")
     condition &= pl.col("n_chars") >= seeds.least
-    wanted = {*condition.meta.root_names(), "language"}
+    strata = seeds.strata
+    wanted = {*condition.meta.root_names(), "language", *strata.columns}
     table = read_columns(seeds.annotations[part.source], part, wanted)
     known = with_nulls(pl.DataFrame(pl.from_arrow(table)), wanted, seeds.columns)
     here = {"source": pl.lit(part.source), "kind": pl.lit(seeds.kinds[part.source])}
-    bins = keyed(id_words(ids_of(table)), seeds.seed, f"seeds of {seeds.name}") >> np.uint64(
-        64 - 12
-    )
+    drawn = keyed(id_words(ids_of(table)), seeds.seed, f"seeds of {seeds.name}")
+    share = pl.lit(pl.Series((drawn >> np.uint64(11)).astype(np.float64) / (1 << 53)))
     return (
         with_thresholds(known.with_columns(**here))
         .with_row_index("row")
+        .with_columns(language=pl.col("language").fill_null(""))
         .with_columns(
-            bin=pl.Series(bins.astype(np.int64)), language=pl.col("language").fill_null("")
+            # an exponential race: who is twice as likely to be drawn comes first twice as often
+            bin=((1 - (1 - share) ** (1 / strata.odds)) * BINS).cast(pl.Int64),
+            stratum=strata.name,
         )
         .filter(condition.fill_null(value=False))
-        .select("row", "id", "language", "bin")
+        .select("row", "id", "language", "stratum", "bin")
     )
 
 
 def supply(candidates: Folder) -> Supply:
-    """Candidates by language and bin, summed over parts: languages x `BINS` numbers at most."""
+    """Candidates by stratum and bin, summed over parts: strata x `BINS` numbers at most."""
     found: Supply = {}
     for name in candidates.parts():
-        for language, at, documents in zip(
+        for stratum, at, documents in zip(
             *read_part(candidates, name).to_pydict().values(), strict=True
         ):
-            found.setdefault(language, np.zeros(BINS, np.int64))[at] += documents
+            found.setdefault(stratum, np.zeros(BINS, np.int64))[at] += documents
     return found
 
 
 def thresholds(quotas: Quotas, found: Supply) -> dict[str, int]:
-    """The first bin that is not chosen, per language."""
+    """The first bin that is not chosen, per stratum. The strata of a language share its quota evenly."""
     limits = {}
-    for language, bins in found.items():
+    for language in sorted({language_of(stratum) for stratum in found}):
         quota = quotas.get(language, quotas.get(ANY, 0))
-        enough = BINS if quota is None else int(np.searchsorted(bins.cumsum(), quota)) + 1
-        limits[language] = min(enough, BINS) if quota != 0 else 0
+        here = {
+            name: int(bins.sum()) for name, bins in found.items() if language_of(name) == language
+        }
+        for stratum, share in (here if quota is None else evenly(quota, here)).items():
+            enough = int(np.searchsorted(found[stratum].cumsum(), share)) + 1
+            limits[stratum] = min(enough, BINS) if share else 0
     return limits
 
 
 def shortages(quotas: Quotas, found: Supply) -> list[str]:
     """`tha_Thai 1 of 3` for each language that has fewer candidates than its quota, the first `SHOWN` by name."""
-    have = {language: int(found[language].sum()) for language in found}
+    have: Counter[str] = Counter()
+    for stratum, bins in found.items():
+        have[language_of(stratum)] += int(bins.sum())
     asked = dict.fromkeys(have, quotas.get(ANY, 0)) | dict(quotas)
     asked.pop(ANY, None)
     wanted = [(language, quota) for language, quota in sorted(asked.items()) if quota is not None]

@@ -226,10 +226,10 @@ def _job(context: Context, entry: Synthesis) -> Job:
     layout = context.layout
     recipe = RECIPES[entry.recipe]
     model, made = context.plan.model.models[recipe.role], layout.made[entry.made]
-    seeds = Seeds.of(context, entry, recipe)
+    seeds = Seeds.of(context, entry, made.candidates, recipe.seeds, recipe.characters[0])
     return Job(
         entry=entry,
-        exchange=Exchange.of(made, recipe, model, seeds, entry.rounds),
+        exchange=Exchange.of(made, recipe.role, model, seeds, recipe.at_most(entry.rounds)),
         seeds=seeds,
         documents=layout.documents[entry.made],
         dead_letters=layout.dead_letters[entry.made],
