@@ -7,14 +7,17 @@ For each dimension that the model has (`heads`), by its name:
 | `<name>` | int8 level, string or list<string> | the most probable answer; null where it abstains or has no text |
 | `<name>_score` | float32 | ordinal: the expected level; nominal: probability of the answer; multi: of any value |
 | `abstained` | list<string> | the dimensions without an answer, each with the reason: `field: no text` |
+| `tier` | int8 | where there is a second student: 1, or 2 where it was asked, null without text |
 
 It abstains, with null, on the languages of a family that were read too badly when it was measured: the whole interval
 of the share of right answers lay below the floor (`annotators.training`). No guess is written.
 
-The features of a text are the mean of the vectors of its words and of their n-grams, after small letters and without
-ASCII's punctuation, of windows spread evenly over it; beside them `annotators.shape`. The vectors were trained so that
-translations lie near each other, and so what is learnt from a text in one language holds in others. One pass over the
-text serves all heads.
+What is read of a text is a vector (`annotators.vectors`), and beside it `annotators.shape`. The vectors were trained so
+that translations lie near each other, and so what is learnt from a text in one language holds in others. One pass over
+the text serves all heads.
+
+A second tier is for those with a GPU: `second`, a student that reads with a multilingual encoder
+(`annotators.encoder`), answers the dimensions that both have for the texts that the first is not sure of.
 
 `model` names another file that `tokenmill train-student` wrote.
 """
@@ -27,28 +30,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotators import language
 from annotators.annotator import file_hash, sidecar, sidecar_schema
-from annotators.fasttext_model import Network, network, sums
+from annotators.encoder import Encoder, encoder, folder_hash
 from annotators.heads import Head
 from annotators.shape import SIZE, shape
 from annotators.taxonomy import Dimension
-from corpus.compiled import compiled
+from annotators.vectors import Vectors, stored
 from corpus.languages import LANGUAGES
-from corpus.texts import Bytes, Offsets, batches, string_bytes, text_bytes
+from corpus.texts import Bytes, Offsets, batches, text_bytes
 
 VERSION = 1
 MODEL = Path(__file__).parent / "models" / "student" / "student.npz"
-WINDOWS = language.Config(windows=8, window_bytes=512)
 NO_FAMILY = "none"  # of a text whose language is none of the 119
 _BATCH = 1 << 22
 
@@ -57,24 +58,39 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Which file holds the model: by default ours."""
+    """Which file holds the model: by default ours. `second` is a student that is asked, too, where the first is less
+    sure than `sure`; `encoder` is the folder of the encoder that either of them reads with.
+    """
 
     model: str = ""
+    second: str = ""
+    encoder: str = ""
+    sure: float = 0.6
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sure <= 1:
+            raise ValueError(f"sure is {self.sure:g}; it is a probability, from 0 to 1")
 
     @property
     def path(self) -> Path:
         return Path(self.model) if self.model else MODEL
 
 
-class Student(NamedTuple):
-    """What a model's file holds. The vectors of words and n-grams are bytes, with a scale per column."""
+class Reader(Protocol):
+    """What turns texts into vectors of length 1."""
 
-    words: Sequence[bytes]
-    rows: npt.NDArray[np.int8]
-    grams: npt.NDArray[np.int8]
-    scales: npt.NDArray[np.float32]
-    sizes: tuple[int, int]  # characters of the shortest and the longest n-grams
-    vectors: Network
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+
+    def read(self, data: Bytes, offsets: Offsets) -> Floats:
+        """(texts, size)"""
+
+
+class Student(NamedTuple):
+    """What a model's file holds, but for an encoder, which lies elsewhere."""
+
+    reader: Vectors | Encoder
     mean: Floats  # of the features, and their spread, over the texts it was fitted on
     spread: Floats
     dimensions: Mapping[str, Dimension]
@@ -89,64 +105,26 @@ class Student(NamedTuple):
     def _features(self, table: pa.Table) -> Floats:
         data, offsets = text_bytes(table)
         found = [
-            raw_features(self.vectors, data, offsets[lo : hi + 1])
+            raw_features(self.reader, data, offsets[lo : hi + 1])
             for lo, hi in batches(offsets, _BATCH)
         ]
         whole = np.concatenate(found) if found else np.zeros((0, len(self.mean)), np.float32)
         return np.asarray((whole - self.mean) / self.spread, np.float32)
 
 
-def raw_features(vectors: Network, data: Bytes, offsets: Offsets) -> Floats:
-    """Mean vector of each text's words and n-grams at length 1, and its shape."""
-    text, ends, owner = language.windows(data, offsets, WINDOWS)
-    whole = np.zeros((len(offsets) - 1, vectors.grams.shape[1]), np.float32)
-    np.add.at(whole, owner, sums(vectors, *_small(text, ends)))
-    length = np.linalg.norm(whole, axis=1, keepdims=True)
-    return np.hstack([whole / np.maximum(length, 1e-9), shape(data, offsets)])
-
-
-def folded(texts: Sequence[str]) -> tuple[Bytes, Offsets]:
-    """Texts as their words are looked up: small letters, and spaces for ASCII's punctuation."""
-    return _small(*text_bytes(pa.table({"text": pa.array(texts, pa.large_string())})))
-
-
-def _small(text: Bytes, ends: Offsets) -> tuple[Bytes, Offsets]:
-    column = pa.LargeStringArray.from_buffers(
-        len(ends) - 1, pa.py_buffer(np.ascontiguousarray(ends)), pa.py_buffer(text)
-    )
-    small = pl.from_arrow(column).str.to_lowercase().to_arrow()  # type: ignore[union-attr]
-    data, offsets = string_bytes(pa.chunked_array([small]))
-    plain = data[offsets[0] : offsets[-1]].copy()
-    _without_punctuation(plain)
-    return plain, offsets - offsets[0]
-
-
-@compiled
-def _without_punctuation(data: Bytes) -> None:
-    for i in range(len(data)):
-        byte = data[i]
-        if byte < 0x80 and not (97 <= byte <= 122 or 48 <= byte <= 57):
-            data[i] = 0x20
+def raw_features(reader: Reader, data: Bytes, offsets: Offsets) -> Floats:
+    """The vector of each text, and its shape."""
+    return np.hstack([reader.read(data, offsets), shape(data, offsets)])
 
 
 # ---------------------------------------------------------------- the file
 
 
-def untaught(
-    words: Sequence[bytes], rows: Floats, grams: Floats, sizes: tuple[int, int]
-) -> Student:
-    """A student that has vectors, and no head yet."""
-    scales = np.maximum(np.abs(rows).max(axis=0), np.abs(grams).max(axis=0)) / 127
-    scales = scales.astype(np.float32)
-    kept = [np.round(array / scales).astype(np.int8) for array in (rows, grams)]
-    size = grams.shape[1] + SIZE
+def untaught(reader: Vectors | Encoder) -> Student:
+    """A student that can read, and has no head yet."""
+    size = reader.size + SIZE
     return Student(
-        words=words,
-        rows=kept[0],
-        grams=kept[1],
-        scales=scales,
-        sizes=sizes,
-        vectors=network(words, kept[0] * scales, kept[1] * scales, *sizes),
+        reader=reader,
         mean=np.zeros(size, np.float32),
         spread=np.ones(size, np.float32),
         dimensions={},
@@ -157,21 +135,24 @@ def untaught(
 
 
 def save(student: Student, path: Path) -> None:
-    """Write a student to one file."""
+    """Write a student to one file; of an encoder only its hash."""
+    reader = student.reader
     arrays: dict[str, npt.NDArray[Any]] = {
-        "words": np.frombuffer(b"\0".join(student.words), np.uint8),
-        "rows": student.rows,
-        "grams": student.grams,
-        "scales": student.scales,
         "mean": student.mean.astype(np.float32),
         "spread": student.spread.astype(np.float32),
     }
+    about: dict[str, Any] = {}
+    if isinstance(reader, Vectors):
+        about["sizes"] = reader.sizes
+        arrays["words"] = np.frombuffer(b"\0".join(reader.words), np.uint8)
+        arrays |= {"rows": reader.rows, "grams": reader.grams, "scales": reader.scales}
+    else:
+        about["encoder"] = reader.sha256
     for name, head in student.heads.items():
         arrays[f"weights.{name}"] = head.weights.astype(np.float32)
         arrays[f"biases.{name}"] = head.biases.astype(np.float32)
-    about = {
+    about |= {
         "version": VERSION,
-        "sizes": student.sizes,
         "dimensions": {name: d.model_dump() for name, d in student.dimensions.items()},
         "temperatures": {name: head.temperature for name, head in student.heads.items()},
         "floors": student.floors,
@@ -183,8 +164,10 @@ def save(student: Student, path: Path) -> None:
     path.write_bytes(buffer.getvalue())
 
 
-def load(path: Path) -> Student:
-    """Read a student. ValueError where the file is none, or of another version."""
+def load(path: Path, encoder_at: str = "") -> Student:
+    """Read a student; one of an encoder takes the encoder's folder. ValueError where the file is none, or of another
+    version, or the encoder another.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -197,17 +180,9 @@ def load(path: Path) -> Student:
         raise ValueError(
             f"{path} is a student of version {about['version']}; this one reads {VERSION}: train it anew"
         )
-    rows, grams = (arrays[name] * arrays["scales"] for name in ("rows", "grams"))
-    sizes = tuple(about["sizes"])
-    words = arrays["words"].tobytes().split(b"\0")
     dimensions = {name: Dimension(**entry) for name, entry in about["dimensions"].items()}
     return Student(
-        words=words,
-        rows=arrays["rows"],
-        grams=arrays["grams"],
-        scales=arrays["scales"],
-        sizes=sizes,
-        vectors=network(words, rows, grams, *sizes),
+        reader=_reader(path, arrays, about, encoder_at),
         mean=arrays["mean"],
         spread=arrays["spread"],
         dimensions=dimensions,
@@ -225,14 +200,29 @@ def load(path: Path) -> Student:
     )
 
 
+def _reader(
+    path: Path, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any], encoder_at: str
+) -> Vectors | Encoder:
+    if "encoder" not in about:
+        words = arrays["words"].tobytes().split(b"\0")
+        rows, grams, scales = (arrays[name] for name in ("rows", "grams", "scales"))
+        return stored(words, rows, grams, scales, tuple(about["sizes"]))
+    if not encoder_at:
+        raise ValueError(f"{path} is a student of an encoder: name its folder as `encoder`")
+    found = encoder(encoder_at)
+    if found.sha256 != about["encoder"]:
+        raise ValueError(f"{path} is a student of another encoder than {encoder_at}: train it anew")
+    return found
+
+
 @cache
-def _loaded(path: Path, sha256: str) -> Student:
-    return load(path)
+def _loaded(path: Path, sha256: str, encoder_at: str) -> Student:
+    return load(path, encoder_at)
 
 
-def _student(config: Config) -> Student:
-    sha256 = file_hash(config.path) if config.path.is_file() else ""
-    return _loaded(config.path, sha256)
+def _student(config: Config, path: Path) -> Student:
+    sha256 = file_hash(path) if path.is_file() else ""
+    return _loaded(path, sha256, config.encoder)
 
 
 # ---------------------------------------------------------------- the annotator
@@ -240,46 +230,103 @@ def _student(config: Config) -> Student:
 
 def dimensions(config: Config) -> Mapping[str, Dimension]:
     """What the model answers."""
-    return _student(config).dimensions
+    return _student(config, config.path).dimensions
 
 
 def schema(config: Config) -> pa.Schema:
     columns = []
-    for name, dimension in _student(config).dimensions.items():
+    for name, dimension in dimensions(config).items():
         columns += [pa.field(name, dimension.type), pa.field(f"{name}_score", pa.float32())]
-    return sidecar_schema(*columns, pa.field("abstained", pa.list_(pa.string())))
+    columns.append(pa.field("abstained", pa.list_(pa.string())))
+    return sidecar_schema(*columns, *([pa.field("tier", pa.int8())] if config.second else []))
 
 
 def assets(config: Config) -> Mapping[str, str]:
-    return {"student": file_hash(config.path), "language": file_hash(language.MODEL)}
+    found = {"student": file_hash(config.path), "language": file_hash(language.MODEL)}
+    if config.second:
+        found["second"] = file_hash(Path(config.second))
+    if config.encoder:
+        found["encoder"] = folder_hash(config.encoder)
+    return found
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What one tier says along one dimension: probabilities (texts, values), and where it abstains why."""
+
+    probabilities: Floats
+    why: Sequence[str | None]
 
 
 class Step:
-    """Holds the model; `step(documents)` is the sidecar."""
+    """Holds the models; `step(documents)` is the sidecar."""
 
     def __init__(self, config: Config) -> None:
-        self._student = _student(config)
+        self._first = _student(config, config.path)
+        self._second = _student(config, Path(config.second)) if config.second else None
+        self._sure = config.sure
         self._schema = schema(config)
         self._language = language.step(language.Config())
 
     def __call__(self, documents: pa.Table) -> pa.Table:
-        student = self._student
-        features = student._features(documents)
         families = family_of(self._language(documents).column("language").to_pylist())
         written = pc.utf8_trim_whitespace(documents.column("text"))
         has_text = pc.greater(pc.binary_length(written), 0).to_numpy(zero_copy_only=False)
-        columns: dict[str, pa.Array] = {}
+        said = _said(self._first, documents, families)
+        tiers = np.ones(len(families), np.int8)
+        if self._second is not None:
+            tiers[has_text & _unsure(said, self._second, self._sure)] = 2
+            _ask_second(said, self._second, documents, families, np.flatnonzero(tiers == 2))
+        columns: dict[str, pa.Array] = {"tier": pa.array(tiers, mask=~has_text)}
         reasons: list[list[str]] = [[] for _ in families]
-        for name, dimension in student.dimensions.items():
-            floors = student.floors.get(name, {})
-            why = [floors.get(family) for family in families]
+        for name, dimension in self._first.dimensions.items():
+            why = said[name].why
             known = has_text & np.array([reason is None for reason in why], bool)
             for row in np.flatnonzero(~known):
                 reasons[row].append(f"{name}: {why[row] if has_text[row] else 'no text'}")
-            found = student.heads[name].probabilities(features)
-            columns[name], columns[f"{name}_score"] = answers(dimension, found, known)
+            found = answers(dimension, said[name].probabilities, known)
+            columns[name], columns[f"{name}_score"] = found
         columns["abstained"] = pa.array(reasons, pa.list_(pa.string()))
-        return sidecar(documents, self._schema, columns)
+        return sidecar(documents, self._schema, {n: columns[n] for n in self._schema.names[1:]})
+
+
+def _said(student: Student, documents: pa.Table, families: Sequence[str]) -> dict[str, _Said]:
+    features = student._features(documents)
+    return {
+        name: _Said(head.probabilities(features), [floors.get(family) for family in families])
+        for name, head in student.heads.items()
+        for floors in [student.floors.get(name, {})]
+    }
+
+
+def _unsure(said: Mapping[str, _Said], second: Student, sure: float) -> npt.NDArray[np.bool_]:
+    """Which texts the second tier is asked about: a dimension that it has is less sure than this, or abstained on."""
+    found = [np.zeros(0, bool)]
+    for name in said.keys() & second.dimensions.keys():
+        one = said[name]
+        if second.dimensions[name].kind == "multi":
+            surest = np.maximum(one.probabilities, 1 - one.probabilities).min(axis=1)
+        else:
+            surest = one.probabilities.max(axis=1)
+        found.append((surest < sure) | np.array([why is not None for why in one.why], bool))
+    return np.asarray(np.logical_or.reduce(found[1:] or found))
+
+
+def _ask_second(
+    said: dict[str, _Said],
+    second: Student,
+    documents: pa.Table,
+    families: Sequence[str],
+    rows: npt.NDArray[np.intp],
+) -> None:
+    """Put what the second tier says of some texts in the place of what the first said."""
+    more = _said(second, documents.take(rows), [families[row] for row in rows])
+    for name in said.keys() & more.keys():
+        probabilities, why = said[name].probabilities.copy(), list(said[name].why)
+        probabilities[rows] = more[name].probabilities
+        for row, reason in zip(rows, more[name].why, strict=True):
+            why[row] = reason
+        said[name] = _Said(probabilities, why)
 
 
 def step(config: Config) -> Step:

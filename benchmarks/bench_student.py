@@ -25,14 +25,14 @@ from typing import Any
 import fasttext_pybind
 import pyarrow as pa
 
-from annotators import student
+from annotators import student, vectors
 from benchmarks.english import rows, text_of_markup
 from benchmarks.results import Figure, report
 from corpus.document import document_id
 
 DATA = Path(os.environ.get("DATA", "../shared/data"))
 TOKENS, BYTES = 30e12, 4.2
-SHORT = student.WINDOWS.windows * student.WINDOWS.window_bytes
+SHORT = vectors.WINDOWS.windows * vectors.WINDOWS.window_bytes
 GOAL = 5
 
 

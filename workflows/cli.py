@@ -383,15 +383,18 @@ def label(
 @click.argument("annotator")
 @click.option("--data", required=True, help="A labelled set: JSON Lines with `text` and labels.")
 @click.option("--model", default="", help="The model's file; by default ours.")
+@click.option("--encoder", default="", help="The folder of the encoder that a student reads with.")
 @click.option(
     "--out", default="evaluation.html", show_default=True, help="Where to write the page."
 )
 @json_option
-def evaluate(annotator: str, data: str, model: str, out: str, as_json: bool) -> None:
+def evaluate(annotator: str, data: str, model: str, encoder: str, out: str, as_json: bool) -> None:
     """How well ANNOTATOR (language, student) agrees with a labelled set, overall and per language."""
     from workflows import evaluate as evaluation
 
-    found = evaluation.evaluate(annotator, Path(data), {"model": model} if model else {})
+    given = {"model": model, "encoder": encoder}
+    config = {name: value for name, value in given.items() if value}
+    found = evaluation.evaluate(annotator, Path(data), config)
     evaluation.page(found, Path(out))
     if as_json:
         click.echo(json.dumps(evaluation.as_json(found), indent=1, ensure_ascii=False))
@@ -406,16 +409,22 @@ def evaluate(annotator: str, data: str, model: str, out: str, as_json: bool) -> 
 @click.option("--more", help="Another one that helps to fit and is not measured on.")
 @click.option("--taxonomy", default="", help="A file of dimensions that adds to ours.")
 @click.option("--base", default="", help="A student whose vectors are used; by default ours.")
+@click.option("--encoder", default="", help="A folder with an encoder that reads instead.")
 @click.option("--out", default="student.npz", show_default=True, help="Where to write the student.")
 @json_option
 def train_student_(
-    data: str, more: str | None, taxonomy: str, base: str, out: str, as_json: bool
+    data: str, more: str | None, taxonomy: str, base: str, encoder: str, out: str, as_json: bool
 ) -> None:
     """Fit a student's heads to a labelled set, and measure them on a quarter of it."""
     from workflows import train_student as students
 
     measured = students.train_student(
-        Path(data), Path(out), more=Path(more) if more else None, own=taxonomy, base=base
+        Path(data),
+        Path(out),
+        more=Path(more) if more else None,
+        own=taxonomy,
+        base=base,
+        encoder=encoder,
     )
     if as_json:
         click.echo(json.dumps(students.as_json(measured), indent=1, ensure_ascii=False))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annotators import student, taxonomy
+from annotators.encoder import Encoder
 from annotators.evaluation import Score
 from annotators.training import Measured, train
 from corpus.errors import PlanError
@@ -17,17 +18,24 @@ from workflows.labelled import languages_of, read
 
 
 def train_student(
-    data: Path, out: Path, *, more: Path | None = None, own: str = "", base: str = ""
+    data: Path,
+    out: Path,
+    *,
+    more: Path | None = None,
+    own: str = "",
+    base: str = "",
+    encoder: str = "",
 ) -> dict[str, Measured]:
-    """Write a student with a head for each dimension that `data` has labels of, with the vectors of another student.
+    """Write a student with a head for each dimension that `data` has labels of, with the vectors of another student, or
+    reading with the encoder of a folder.
     What was measured is in its file, and is returned. `own` is a taxonomy that adds to ours. PlanError for a file that
     cannot be read or has too few labels.
     """
     known = taxonomy.load(own)
     try:
-        start = student.load(Path(base) if base else student.MODEL)
+        start = _start(base, encoder)
     except ValueError as error:
-        raise PlanError(f"--base: {error}") from None
+        raise PlanError(f"{'--encoder' if encoder else '--base'}: {error}") from None
     rows, skipped = read(data, known)
     helping = read(more, known)[0] if more else []
     named = {name for row in rows for name in known if row.get(name) is not None}
@@ -39,6 +47,12 @@ def train_student(
     card = {"rows": len(rows), "more": len(helping), "skipped": skipped, **as_json(measured)}
     student.save(found._replace(card=card), out)
     return measured
+
+
+def _start(base: str, encoder: str) -> student.Student:
+    if encoder:
+        return student.untaught(Encoder(encoder))
+    return student.load(Path(base) if base else student.MODEL)
 
 
 def lines(measured: Mapping[str, Measured]) -> Iterator[str]:

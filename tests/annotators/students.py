@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from annotators.student import Student, save, untaught
+from annotators.vectors import quantised
 
 POLITE = ["please", "kindly", "thank", "welcome", "gladly", "bitte", "danke", "пожалуйста"]
 RUDE = ["idiot", "stupid", "shut", "nonsense", "fool", "dumm", "klappe", "дурак"]
@@ -26,12 +27,9 @@ politeness:
 def vectors(dim: int = 24) -> Student:
     rng = np.random.default_rng(5)
     words = [word.encode() for word in POLITE + RUDE + PLAIN]
-    return untaught(
-        words,
-        rng.normal(size=(len(words), dim)).astype(np.float32),
-        rng.normal(size=(512, dim)).astype(np.float32) * 0.05,
-        (2, 3),
-    )
+    rows = rng.normal(size=(len(words), dim)).astype(np.float32)
+    grams = rng.normal(size=(512, dim)).astype(np.float32) * 0.05
+    return untaught(quantised(words, rows, grams, (2, 3)))
 
 
 def base(folder: Path) -> Path:

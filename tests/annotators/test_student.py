@@ -8,9 +8,10 @@ import pytest
 
 from annotators import student, taxonomy, training
 from annotators.heads import Head
-from annotators.student import Config, answers, load, save, step, untaught
+from annotators.student import Config, answers, load, save, step
 from annotators.taxonomy import Dimension
 from annotators.training import kept_apart, train
+from annotators.vectors import quantised
 from tests.annotators.students import POLITENESS, rows, vectors
 
 TWO = Dimension(
@@ -104,7 +105,7 @@ def test_a_head_that_is_too_sure_gets_a_temperature(politeness, monkeypatch) -> 
 def test_vectors_are_kept_as_bytes_to_half_a_step() -> None:
     rng = np.random.default_rng(6)
     rows_, grams = rng.normal(size=(5, 4)) * 9, rng.normal(size=(64, 4))
-    one = untaught([b"a", b"b", b"c", b"d", b"e"], rows_, grams, (2, 3))
+    one = quantised([b"a", b"b", b"c", b"d", b"e"], rows_, grams, (2, 3))
     for array, kept in ((rows_, one.rows), (grams, one.grams)):
         assert (np.abs(array - kept * one.scales) <= one.scales / 2 + 1e-6).all()
     assert np.abs(one.rows).max() == 127

@@ -29,7 +29,8 @@ from torch.nn.functional import cross_entropy, normalize
 
 from annotators.fasttext_model import bags, network
 from annotators.models.language.sources import pairs
-from annotators.student import folded, save, untaught
+from annotators.student import save, untaught
+from annotators.vectors import folded, quantised
 
 log = logging.getLogger("tokenmill")
 DIMENSION = 64
@@ -60,7 +61,7 @@ def main(packages: Path, sib: Path, encoder: Path, out: Path) -> None:
     goals = np.array([place[message] for message, _ in chosen] + list(range(len(english))))
     words = vocabulary(texts)
     rows, grams = trained(words, texts, goals, targets)
-    save(untaught(words, rows, grams, (SHORTEST, LONGEST)), out)
+    save(untaught(quantised(words, rows, grams, (SHORTEST, LONGEST))), out)
     log.info("%s: %.1f MB", out, out.stat().st_size / 1e6)
 
 
