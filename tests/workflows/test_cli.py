@@ -17,7 +17,7 @@ def tokenmill(*arguments: str):
 
 
 COMMANDS = ["init", "run", "status", "audit", "trace", "inspect", "report", "languages"]
-COMMANDS += ["recipes", "try", "evaluate", "train-student"]
+COMMANDS += ["recipes", "try", "label", "evaluate", "train-student"]
 
 
 def test_every_command_has_help_and_is_documented(request):
