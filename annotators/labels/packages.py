@@ -22,6 +22,8 @@ from tempfile import TemporaryDirectory
 from annotators.labels.passages import FILE, named
 from annotators.models.language.sources import fetch_package
 
+# no such program or version, no archive, or not one archive alone
+FAULTS = (OSError, ValueError, subprocess.CalledProcessError, tarfile.TarError, zipfile.BadZipFile)
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +37,7 @@ def fetch(folder: Path, file: Path = FILE) -> dict[str, str]:
             continue
         try:
             FETCHERS[kind](name, version, folder)
-        except (OSError, subprocess.CalledProcessError, tarfile.TarError) as error:
+        except FAULTS as error:
             missing[package] = str(error)
             log.warning("%s could not be had: %s", package, error)
     return missing
