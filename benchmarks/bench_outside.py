@@ -15,9 +15,9 @@ The labels that the heads learnt from, and most of what they are measured on, ar
   LDNOOBW: any listed word of the language in the text.
 
 The shipped student has no column for a dimension that was switched off, so all heads are fitted anew, with the shipped
-vectors, to the labelled passages of LABELLED but those of safety and quality sets. Without these no passage is left that
-was labelled unsafe, so the safety sets are judged a second time, by a head that has learnt from the others of them, too.
-`python -m annotators.labels.packages FOLDER` and `python -m annotators.labels.passages FOLDER DATA LABELLED` make
+vectors, to the labelled passages of LABELLED but those of safety and quality sets. Without these no passage that was
+labelled unsafe is left, so the safety sets are judged a second time, by a head that has learnt from the others of them,
+too. `python -m annotators.labels.packages FOLDER` and `python -m annotators.labels.passages FOLDER DATA LABELLED` make
 LABELLED; without it the shipped heads answer, and some of OneStopEnglish was among what they could learn from. Ranks do
 not depend on a head's temperature, so none is set, and nobody abstains.
 
