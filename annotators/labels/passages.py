@@ -12,7 +12,12 @@
 | `language` | label of the 119, or null |
 | `labels` | one or two readings: dimension -> label, and `note` |
 
-How the labels were made stands in `README.md` beside this module.
+How the labels were made stands in `README.md` beside this module. From the folder of `packages.py` and the data at hand
+
+    python -m annotators.labels.passages PACKAGES SHARED OUT.jsonl
+
+writes the passages that are there as the lines that `tokenmill train-student` and `tokenmill evaluate` read: `text`,
+`lang`, the labels of the first reading, and `package`.
 """
 
 from __future__ import annotations
@@ -20,7 +25,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +42,7 @@ from corpus.pdf.text_layer import plain_text
 FILE = Path(__file__).parent / "labels.jsonl"
 MALLARD = "{http://projectmallard.org/1.0/}"
 Reference = Mapping[str, Any]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +50,7 @@ class Passage:
     """A passage, and what its readers said of it, the first first."""
 
     text: str
+    package: str
     language: str | None
     sha256: str
     labels: Sequence[Mapping[str, Any]]
@@ -51,14 +61,43 @@ def passages(packages: Path, shared: Path, file: Path = FILE) -> Iterator[Passag
 
     OSError for a file that is not there, ValueError where it is another one or its text differs.
     """
-    for line in file.read_text(encoding="utf-8").splitlines():
-        reference = json.loads(line)
-        yield Passage(
-            text=passage(reference, packages, shared),
-            language=reference["language"],
-            sha256=reference["sha256"],
-            labels=reference["labels"],
-        )
+    for reference in _references(file):
+        yield _passage(reference, packages, shared)
+
+
+def available(
+    packages: Path, shared: Path, file: Path = FILE
+) -> tuple[list[Passage], Counter[str]]:
+    """Those whose files are there and unchanged, and how many of the others there are, by reason and package."""
+    found, left_out = [], Counter[str]()
+    for reference in _references(file):
+        try:
+            found.append(_passage(reference, packages, shared))
+        except (OSError, ValueError) as error:
+            why = "not there" if isinstance(error, OSError) else "changed"
+            left_out[f"{why}: {reference['package']}"] += 1
+    return found, left_out
+
+
+def rows(found: Iterable[Passage]) -> Iterator[dict[str, Any]]:
+    """The rows of a labelled set, with the labels of the first reading."""
+    for one in found:
+        labels = {name: label for name, label in one.labels[0].items() if name != "note"}
+        yield {"text": one.text, "lang": one.language, "package": one.package, **labels}
+
+
+def _references(file: Path) -> Iterator[Reference]:
+    yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+
+
+def _passage(reference: Reference, packages: Path, shared: Path) -> Passage:
+    return Passage(
+        text=passage(reference, packages, shared),
+        package=reference["package"],
+        language=reference["language"],
+        sha256=reference["sha256"],
+        labels=reference["labels"],
+    )
 
 
 def passage(reference: Reference, packages: Path, shared: Path) -> str:
@@ -78,12 +117,16 @@ def passage(reference: Reference, packages: Path, shared: Path) -> str:
     return text
 
 
+def named(package: str) -> tuple[str, str, str]:
+    """Kind, name and version of what a reference's `package` says; the data at hand have a path for a name."""
+    kind, _, rest = package.partition(":")
+    name, _, version = rest.rpartition("@") if kind == "npm" else rest.partition("=")
+    return kind, name, version.removeprefix("=")
+
+
 def _where(reference: Reference, packages: Path, shared: Path) -> Path:
-    kind, _, rest = str(reference["package"]).partition(":")
-    if kind == "shared":
-        return shared / rest / str(reference["path"])
-    name = rest.split("=")[0] if kind != "npm" else rest.rpartition("@")[0]
-    return packages / str(name) / str(reference["path"])
+    kind, name, _ = named(reference["package"])
+    return (shared if kind == "shared" else packages) / name / str(reference["path"])
 
 
 @lru_cache(maxsize=16)
@@ -137,3 +180,17 @@ READERS: dict[str, Callable[[bytes, Reference], str]] = {
     "mallard": _mallard,
     "pdf": _pdf,
 }
+
+
+def main(packages: Path, shared: Path, out: Path, file: Path = FILE) -> None:
+    found, left_out = available(packages, shared, file)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows(found))
+    out.write_text("".join(lines), encoding="utf-8")
+    for why, count in left_out.most_common():
+        log.warning("%s passages: %s", count, why)
+    log.info("%s of %s passages", len(found), len(found) + left_out.total())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    main(*map(Path, sys.argv[1:]))

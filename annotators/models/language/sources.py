@@ -90,12 +90,18 @@ def fetch(packages: Path) -> None:
     """Download Debian's packages of the list and unpack each to a folder of its name."""
     packages.mkdir(parents=True, exist_ok=True)
     for name in LIST.read_text(encoding="utf-8").split():
-        if (packages / name).exists():
-            continue
-        subprocess.run(["apt-get", "download", "-qq", name], cwd=packages, check=True)
-        (file,) = packages.glob(f"{name}_*.deb")
-        subprocess.run(["dpkg-deb", "-x", file, packages / name], check=True)
-        file.unlink()
+        fetch_package(name, packages)
+
+
+def fetch_package(name: str, packages: Path, version: str = "") -> None:
+    """Download one of Debian's packages, in a version if one is named, and unpack it; not if its folder is there."""
+    if (packages / name).exists():
+        return
+    wanted = f"{name}={version}" if version else name
+    subprocess.run(["apt-get", "download", "-qq", wanted], cwd=packages, check=True)
+    (file,) = packages.glob(f"{name}_*.deb")
+    subprocess.run(["dpkg-deb", "-x", file, packages / name], check=True)
+    file.unlink()
 
 
 def lines(packages: Path, sib: Path) -> dict[str, list[str]]:
