@@ -34,7 +34,7 @@ from benchmarks.results import Figure, report
 from corpus.languages import LANGUAGES
 
 DATA = Path(os.environ.get("DATA", "../shared/data"))
-PENALTIES = (1.0, 16.0, 256.0)
+PENALTIES = (16.0, 256.0, 4096.0, 65536.0)
 EPOCHS = (5, 15)
 SAMPLES = 1000
 SHOWN = 8

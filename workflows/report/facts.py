@@ -223,6 +223,46 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """The values of one dimension over some documents."""
+
+    documents: int
+    values: Counts  # documents by value; of a list, a document counts at each of its values
+    unanswered: int  # documents without a value: too badly read a language, or no text
+    mean: float | None  # of the scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """The beginning of a document near an end of a scale."""
+
+    id: str
+    source: str
+    locator: str
+    language: str  # label, or what stands for none
+    score: float
+    text: str
+    cut: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """A dimension of the student: what it says by source and by language, and its ends to read."""
+
+    name: str
+    kind: str  # ordinal, nominal or multi
+    question: (
+        str  # and the names of the levels: empty where the model's file is not there as it was
+    )
+    levels: Mapping[str, str]
+    all: Said
+    sources: Mapping[str, Said]  # most documents first, as the languages
+    languages: Mapping[str, Said]
+    reasons: Counts  # documents without an answer, by why
+    ends: Mapping[str, tuple[Excerpt, ...]]  # lowest and highest, or the most frequent values
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter:
     """A record that could not be read."""
 
@@ -294,5 +334,6 @@ class Report:
     contamination: tuple[Contamination, ...] | None
     stages: tuple[Stage, ...]
     samples: Mapping[str, tuple[Sample, ...]]
+    scales: tuple[Scale, ...] = field(default=())
     tasks: tuple[Task, ...] = field(default=())
     dead_letters: tuple[DeadLetter, ...] = field(default=())

@@ -37,8 +37,9 @@ from workflows.report.facts import (
     Source,
     Stage,
 )
+from workflows.report.said import said
 from workflows.report.samples import dead_letters, samples
-from workflows.report.scan import SourceFolders, Sums, scan
+from workflows.report.scan import STUDENT, SourceFolders, Sums, scan
 from workflows.status import LAST_RUN
 from workflows.steps.select import read_allocation
 
@@ -69,6 +70,7 @@ def gather(lake: str) -> Report:
         contamination=_contamination(sums) if at.of_table("annotations/contamination") else None,
         stages=tuple(_stage(at, name, sums) for name in at.stages),
         samples=samples(sums.candidates, documents),
+        scales=said(sums, documents, _student(at)),
         tasks=tuple(
             task(name, folder, at.counts(folder), at.counts(documents[name]), at.root)
             for name, folder in at.of_table("acceptance").items()
@@ -223,6 +225,12 @@ def _annotators(at: _Lake) -> dict[str, int]:
         )
         for table in _annotation_tables(at)
     }
+
+
+def _student(at: _Lake) -> dict[str, Any]:
+    """What was recorded of the model that the plan's student is."""
+    folders = at.of_table(f"annotations/{STUDENT}").values()
+    return next((at.described(folder) for folder in folders), {})
 
 
 def _by(table: pl.DataFrame, column: str) -> dict[str, Amount]:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from corpus.languages import LANGUAGES
 from mixers.mixture import NO_LANGUAGE, OTHER
-from workflows.report import figures
+from workflows.report import figures, scale_table
 from workflows.report.facts import Contamination, Counts, Drawn, Report, Source, Stage
 from workflows.report.scan import LEVELS
 
@@ -98,6 +98,8 @@ def render(report: Report) -> str:
         level_name=level_name,
         band_name=band_name,
         language_name=language_name,
+        scale=scale_table,
+        no_language=NO_LANGUAGE,
         incomplete=[output for output in report.outputs if not output.complete],
     )
 

@@ -17,8 +17,10 @@ from corpus import storage
 from corpus.lake import Entry, Folder, iter_part
 from mixers.mixture import NO_LANGUAGE, OTHER
 from workflows.report.facts import DeadLetter, Sample
+from workflows.report.scales import End
 from workflows.report.scan import Candidate
 
+Place = tuple[str, str, int]  # source, part, row
 PER_STAGE = 6
 CHARACTERS = 600
 LETTERS_PER_REASON = 2
@@ -35,14 +37,36 @@ def samples(
         stage: choose([of for (s, _, _), of in sorted(candidates.items()) if s == stage])
         for stage in stages
     }
-    wanted: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for one in (one for of_stage in chosen.values() for one in of_stage):
-        wanted[one.source, one.part].add(one.row)
-    rows = {place: _rows(documents[place[0]], place[1], of) for place, of in wanted.items()}
+    rows = rows_of((place_of(one) for of_stage in chosen.values() for one in of_stage), documents)
     return {
-        stage: tuple(_sample(one, rows[one.source, one.part][one.row]) for one in of_stage)
+        stage: tuple(_sample(one, rows[place_of(one)]) for one in of_stage)
         for stage, of_stage in chosen.items()
     }
+
+
+def place_of(one: Candidate | End) -> Place:
+    """Where a document lies."""
+    return one.source, one.part, one.row
+
+
+def rows_of(
+    places: Iterable[Place], documents: Mapping[str, Folder]
+) -> dict[Place, dict[str, str]]:
+    """id, locator and text of a few documents; each part is opened once."""
+    wanted: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for source, part, row in places:
+        wanted[source, part].add(row)
+    return {
+        (source, part, row): found
+        for (source, part), of in wanted.items()
+        for row, found in _rows(documents[source], part, of).items()
+    }
+
+
+def beginning(text: str) -> tuple[str, bool]:
+    """What is shown of a text, and whether it goes on."""
+    text = text.strip()
+    return text[:CHARACTERS].rstrip(), len(text) > CHARACTERS
 
 
 def choose(cells: Iterable[Sequence[Candidate]], count: int = PER_STAGE) -> list[Candidate]:
@@ -115,7 +139,7 @@ def _row(table: pa.Table, row: int) -> dict[str, str]:
 
 
 def _sample(one: Candidate, row: Mapping[str, str]) -> Sample:
-    text = row["text"].strip()
+    text, cut = beginning(row["text"])
     known = one.language not in (NO_LANGUAGE, OTHER)
     return Sample(
         id=row["id"],
@@ -127,6 +151,6 @@ def _sample(one: Candidate, row: Mapping[str, str]) -> Sample:
         copies=one.copies,
         expected=one.expected,
         cell=one.cell,
-        text=text[:CHARACTERS].rstrip(),
-        cut=len(text) > CHARACTERS,
+        text=text,
+        cut=cut,
     )

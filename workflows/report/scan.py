@@ -21,6 +21,7 @@ from corpus.lake import Folder, read_part
 from corpus.randomness import id_words, keyed
 from mixers.mixture import NO_LANGUAGE, OTHER
 from mixers.splits import TRAIN
+from workflows.report import scales
 
 PARTS_AT_ONCE = 4
 LEVELS = (0.0, 0.2, 0.5, 0.8)  # lower bounds of the shares that contamination is told in
@@ -30,6 +31,7 @@ _COLUMNS = {
     "contamination": ["contamination", "contaminated_by", "contamination_items"],
 }
 _SELECTION = ["copies", "expected", "reason", "cell"]
+STUDENT = "student"
 CANDIDATES = 3  # for samples, of each stage, kind and language
 _COMPACT = 64  # tables that wait before they are summed
 
@@ -64,25 +66,36 @@ class Candidate:
     cell: str
 
 
+@dataclass(frozen=True)
+class Part:
+    """What is kept of one part."""
+
+    tables: Mapping[str, pl.DataFrame]
+    candidates: list[Candidate]
+    ends: list[scales.End]
+
+
 @dataclass
 class Sums:
-    """The tables of all parts, summed by their group columns, and the candidates for samples."""
+    """The tables of all parts, summed by their group columns, and the candidates for what is shown."""
 
     groups: Mapping[str, list[str]]
     waiting: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     candidates: dict[tuple[str, str, str], list[Candidate]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    ends: dict[tuple[str, str], list[scales.End]] = field(default_factory=dict)
 
-    def add(self, tables: Mapping[str, pl.DataFrame], candidates: Iterable[Candidate]) -> None:
-        """The tables of one part."""
-        for name, table in tables.items():
+    def add(self, part: Part) -> None:
+        """What is kept of one part."""
+        for name, table in part.tables.items():
             self.waiting[name].append(table)
             if len(self.waiting[name]) >= _COMPACT:
                 self.waiting[name] = [self.table(name)]
-        for one in candidates:
+        for one in part.candidates:
             place = (one.stage, one.kind, one.language)
             self.candidates[place] = sorted([*self.candidates[place], one])[:CANDIDATES]
+        scales.keep(self.ends, part.ends)
 
     def table(self, name: str) -> pl.DataFrame:
         """The sums by group, in group order; no rows (and no columns) if nothing was added."""
@@ -100,6 +113,7 @@ GROUPS = {
     "drawn": ["stage", "split", "cell", "copies"],
     "contamination": ["evaluation", "level", "source"],
     "contaminated": ["evaluation", "level", "stage"],
+    **scales.GROUPS,
 }
 
 
@@ -108,12 +122,12 @@ def scan(folders: Iterable[SourceFolders]) -> Sums:
     sums = Sums(GROUPS)
     items = [(of, part) for of in folders for part in of.documents.parts()]
     with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
-        for tables, candidates in pool.map(lambda item: _part(*item), items):
-            sums.add(tables, candidates)
+        for part in pool.map(lambda item: _part(*item), items):
+            sums.add(part)
     return sums
 
 
-def _part(of: SourceFolders, part: str) -> tuple[dict[str, pl.DataFrame], list[Candidate]]:
+def _part(of: SourceFolders, part: str) -> Part:
     frame = _frame(of, part)
     tables = {"documents": _amounts(frame, GROUPS["documents"])}
     if "cluster_rank" in frame.columns:
@@ -136,7 +150,13 @@ def _part(of: SourceFolders, part: str) -> tuple[dict[str, pl.DataFrame], list[C
             both = overlaps.join(training.select("row", "stage"), on="row")
             stages["contaminated"].append(_amounts(both, GROUPS["contaminated"]))
         candidates += _candidates(of, part, training)
-    return tables | {name: pl.concat(of_stages) for name, of_stages in stages.items()}, candidates
+    tables |= {name: pl.concat(of_stages) for name, of_stages in stages.items()}
+    ends: list[scales.End] = []
+    if STUDENT in of.annotations:
+        said = _read(of.annotations[STUDENT], part, None, frame.height)
+        tables |= scales.counts(frame, said)
+        ends += scales.ends(frame, said, part)
+    return Part(tables, candidates, ends)
 
 
 def _frame(of: SourceFolders, part: str) -> pl.DataFrame:
@@ -156,8 +176,8 @@ def _frame(of: SourceFolders, part: str) -> pl.DataFrame:
     return frame.with_columns(pl.col("language").fill_null(OTHER))
 
 
-def _read(folder: Folder, part: str, columns: list[str], rows: int) -> pl.DataFrame:
-    """Those of the columns that the part has."""
+def _read(folder: Folder, part: str, columns: list[str] | None, rows: int) -> pl.DataFrame:
+    """Those of the columns that the part has; all of them where none are named."""
     table = read_part(folder, part, columns)
     if table.num_rows != rows:
         raise CorruptPartError(

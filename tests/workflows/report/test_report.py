@@ -171,6 +171,11 @@ def test_samples_show_each_kind_and_never_as_markup(report: Report, page: str) -
     assert page.count('<pre dir="auto"') == sum(map(len, report.samples.values()))
 
 
+def test_without_a_student_nothing_is_told_of_one(report: Report, page: str) -> None:
+    assert report.scales == ()
+    assert "student" not in page
+
+
 def test_the_page_is_the_same_each_time(lake: str, page: str) -> None:
     assert render(gather(lake)) == page
 
