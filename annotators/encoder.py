@@ -31,10 +31,14 @@ class Encoder:
     """A model in a folder. ValueError where transformers reads none there."""
 
     def __init__(self, folder: str) -> None:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
+        try:
+            import torch
+            from transformers import AutoModel, AutoTokenizer
+            from transformers.utils import logging
+        except ImportError as error:
+            raise ValueError(
+                f"an encoder needs torch and transformers ({error}): `make engine`, or install them"
+            ) from None
         told: Any = logging
         told.disable_progress_bar()
         if not (Path(folder) / "config.json").is_file():

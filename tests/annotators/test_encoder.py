@@ -22,7 +22,8 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *POLITE, *RUDE, *PLAIN]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A BERT of random weights that knows the words of our test texts, as transformers stores it."""
-    import torch
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("transformers")
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     torch.manual_seed(0)
