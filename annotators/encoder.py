@@ -41,8 +41,7 @@ class Encoder:
             ) from None
         told: Any = logging
         told.disable_progress_bar()
-        if not (Path(folder) / "config.json").is_file():
-            raise ValueError(f"{folder} is no encoder: it has no config.json")
+        check(folder)
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
             model: Any = AutoModel.from_pretrained(folder, dtype=torch.float32)
@@ -81,6 +80,12 @@ class Encoder:
         states = self._model(**read).last_hidden_state * mask
         means = states.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
         return np.asarray(normalize(means, dim=1).float().cpu().numpy())
+
+
+def check(folder: str) -> None:
+    """ValueError where no model can lie in a folder."""
+    if not (Path(folder) / "config.json").is_file():
+        raise ValueError(f"{folder} is no encoder: it has no config.json")
 
 
 @cache

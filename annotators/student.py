@@ -41,6 +41,7 @@ import pyarrow.compute as pc
 from annotators import language
 from annotators.annotator import file_hash, sidecar, sidecar_schema
 from annotators.encoder import Encoder, encoder, folder_hash
+from annotators.encoder import check as check_encoder
 from annotators.heads import Head
 from annotators.shape import SIZE, shape
 from annotators.taxonomy import Dimension
@@ -234,11 +235,20 @@ def dimensions(config: Config) -> Mapping[str, Dimension]:
 
 
 def schema(config: Config) -> pa.Schema:
+    _check_second(config)
     columns = []
     for name, dimension in dimensions(config).items():
         columns += [pa.field(name, dimension.type), pa.field(f"{name}_score", pa.float32())]
     columns.append(pa.field("abstained", pa.list_(pa.string())))
     return sidecar_schema(*columns, *([pa.field("tier", pa.int8())] if config.second else []))
+
+
+def _check_second(config: Config) -> None:
+    """ValueError where the second tier is not there; it is not loaded, as it may be large."""
+    if config.second and not Path(config.second).is_file():
+        raise ValueError(f"{config.second} is no student: there is no such file")
+    if config.encoder:
+        check_encoder(config.encoder)
 
 
 def assets(config: Config) -> Mapping[str, str]:

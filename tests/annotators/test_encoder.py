@@ -156,5 +156,8 @@ def test_another_encoder_and_none_are_refused(files, folder, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "nothing"}))
     with pytest.raises(ValueError, match="is no encoder"):
         Encoder(str(tmp_path))
+    for config in (Config(second="none.npz"), Config(second=files[1], encoder="nowhere")):
+        with pytest.raises(ValueError, match="is no"):
+            student.schema(config)
     with pytest.raises(ValueError, match="sure is 2; it is a probability"):
         Config(sure=2)
