@@ -285,7 +285,7 @@ class Step:
         said = _said(self._first, documents, families)
         tiers = np.ones(len(families), np.int8)
         if self._second is not None:
-            tiers[has_text & _unsure(said, self._second, self._sure)] = 2
+            tiers[has_text & _unsure(said, self._second, self._sure, len(families))] = 2
             _ask_second(said, self._second, documents, families, np.flatnonzero(tiers == 2))
         columns: dict[str, pa.Array] = {"tier": pa.array(tiers, mask=~has_text)}
         reasons: list[list[str]] = [[] for _ in families]
@@ -309,17 +309,19 @@ def _said(student: Student, documents: pa.Table, families: Sequence[str]) -> dic
     }
 
 
-def _unsure(said: Mapping[str, _Said], second: Student, sure: float) -> npt.NDArray[np.bool_]:
+def _unsure(
+    said: Mapping[str, _Said], second: Student, sure: float, texts: int
+) -> npt.NDArray[np.bool_]:
     """Which texts the second tier is asked about: a dimension that it has is less sure than this, or abstained on."""
-    found = [np.zeros(0, bool)]
+    found = np.zeros(texts, bool)
     for name in said.keys() & second.dimensions.keys():
         one = said[name]
         if second.dimensions[name].kind == "multi":
             surest = np.maximum(one.probabilities, 1 - one.probabilities).min(axis=1)
         else:
             surest = one.probabilities.max(axis=1)
-        found.append((surest < sure) | np.array([why is not None for why in one.why], bool))
-    return np.asarray(np.logical_or.reduce(found[1:] or found))
+        found |= (surest < sure) | np.array([why is not None for why in one.why], bool)
+    return found
 
 
 def _ask_second(
@@ -329,13 +331,13 @@ def _ask_second(
     families: Sequence[str],
     rows: npt.NDArray[np.intp],
 ) -> None:
-    """Put what the second tier says of some texts in the place of what the first said."""
+    """Put what the second tier says of some texts in the place of what the first said; not where it abstains."""
     more = _said(second, documents.take(rows), [families[row] for row in rows])
     for name in said.keys() & more.keys():
         probabilities, why = said[name].probabilities.copy(), list(said[name].why)
-        probabilities[rows] = more[name].probabilities
-        for row, reason in zip(rows, more[name].why, strict=True):
-            why[row] = reason
+        for place, row in enumerate(rows):
+            if more[name].why[place] is None:
+                probabilities[row], why[row] = more[name].probabilities[place], None
         said[name] = _Said(probabilities, why)
 
 

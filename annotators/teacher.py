@@ -21,11 +21,10 @@ from importlib.resources import files
 from statistics import median_low
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-
 from annotators.taxonomy import REASON, Dimension, Label, rubric, schema
 from corpus.calls import canonical
 from corpus.guards import Judged, Verdict, truncated
+from corpus.prompts import Parts, filled, parts
 from corpus.randomness import hash64
 
 VERSION = 1
@@ -71,7 +70,8 @@ def messages(
 ) -> list[dict[str, str]]:
     """What is asked about a document: `name` is that of its language in English, "" where it is not known."""
     part = shown(text, document)
-    filled = _template().render(
+    return filled(
+        _parts(),
         rubric=rubric(dimensions),
         name=name,
         cut=part != text,
@@ -79,11 +79,6 @@ def messages(
         names=[dimension.name for dimension in dimensions],
         text=part,
     )
-    system, _, user = filled.partition("# user\n")
-    return [
-        {"role": "system", "content": system.removeprefix("# system\n").strip()},
-        {"role": "user", "content": user.strip()},
-    ]
 
 
 def parameters(round_: int, seed: int) -> dict[str, Any]:
@@ -95,7 +90,7 @@ def parameters(round_: int, seed: int) -> dict[str, Any]:
 def judged(response: Mapping[str, Any], dimensions: Sequence[Dimension]) -> Judged:
     """What becomes of a row of `corpus.calls.RESPONSES`: its text is the answer as canonical JSON."""
     if response["error"] is not None:
-        return Judged.failed(*response["error"].partition(": ")[::2])
+        return Judged.of_error(response["error"])
     whole = truncated(response["finish_reason"])
     if not whole.passed:
         return Judged(text=None, verdicts=(whole,))
@@ -152,5 +147,5 @@ def _source() -> str:
 
 
 @cache
-def _template() -> Template:
-    return Environment(undefined=StrictUndefined, autoescape=False).from_string(_source())
+def _parts() -> Parts:
+    return parts(_source(), "annotators/prompts/label.md")

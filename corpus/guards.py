@@ -78,6 +78,12 @@ class Judged:
         """A rejection for one reason."""
         return cls(text=None, verdicts=(Verdict(guard=guard, passed=False, detail=detail),))
 
+    @classmethod
+    def of_error(cls, error: str) -> Judged:
+        """What an engine's error comes to: a stable word, and details behind `: `."""
+        word, _, detail = error.partition(": ")
+        return cls.failed(word, detail)
+
     @property
     def reason(self) -> str:
         """The first guard that failed; "" for an accepted answer."""

@@ -50,7 +50,7 @@ def judged(
 ) -> Judged:
     """What becomes of a row of `corpus.calls.RESPONSES`: an error of the engine is a rejection like any other."""
     if response["error"] is not None:
-        return Judged.failed(*response["error"].partition(": ")[::2])
+        return Judged.of_error(response["error"])
     return judge(recipe, seed, response["text"], response["finish_reason"], identify)
 
 

@@ -6,7 +6,7 @@
 | transcribe | records of drafts = records of documents |
 | annotate, tokens, duplicates, splits, selections | same parts, and as many rows, as documents |
 | ask | requests = accepted + rejected by each reason, in all and over the rounds; as many rows |
-| label | labels = sum over dimensions; as many rows |
+| label | labels = sum over dimensions; rows = documents |
 | deduplicate | documents with rank > 0 = members of clusters - clusters |
 | split | documents = train + validation + targets + held_out |
 | select | documents = selected + rejected by each reason |
@@ -184,7 +184,7 @@ def _check_labels(output: Output, result: Audit) -> None:
         where, count = f"labels, part {key}", entry.counts
         dimensions = sum(n for name, n in count.items() if name.startswith("labels."))
         result.equal(f"{where}: labels = sum over dimensions", count["labels"], dimensions)
-        result.equal(f"{where}: rows = labels", entry.rows, count["labels"])
+        result.equal(f"{where}: rows = documents", entry.rows, count["documents"])
 
 
 def _check_drafts(drafts: Output, documents: Output | None, result: Audit) -> None:

@@ -67,6 +67,10 @@ def main(ctx: click.Context, debug: bool, quiet: bool) -> None:
 lake_option = click.option(
     "--lake", default=DEFAULT_LAKE, show_default=True, help="A folder or an object-store URI."
 )
+address_option = click.option(
+    "--ray-address", help="Join a Ray cluster instead of starting a local one."
+)
+cpus_option = click.option("--num-cpus", type=click.IntRange(min=1), help="Cores of the local Ray.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -90,8 +94,8 @@ def init(folder: str, out: str) -> None:
 @click.option("--scale", type=float, help="Multiply all budgets, instead of the plan's `scale`.")
 @click.option("--until", help="Stop after this step.")
 @click.option("--without-models", is_flag=True, help="Leave out all that the plan asks of models.")
-@click.option("--ray-address", help="Join a Ray cluster instead of starting a local one.")
-@click.option("--num-cpus", type=click.IntRange(min=1), help="Cores of the local Ray.")
+@address_option
+@cpus_option
 @json_option
 @click.pass_context
 def run(
@@ -341,8 +345,8 @@ def try_(
     show_default=True,
     help="Leave out a label that a smaller share of the answers says.",
 )
-@click.option("--ray-address", help="Join a Ray cluster instead of starting a local one.")
-@click.option("--num-cpus", type=click.IntRange(min=1), help="Cores of the local Ray.")
+@address_option
+@cpus_option
 @json_option
 @click.pass_context
 def label(

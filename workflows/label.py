@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from corpus.lake import Folder, read_part
+from corpus.lake import read_part
 from corpus.languages import LANGUAGES
 from workflows.engines import Model
 from workflows.labelled import LANG
@@ -113,46 +111,33 @@ def _rows(layout: Layout, agreement: float, found: Labelled) -> Iterator[dict[st
     assert layout.plan.model.label is not None
     names = layout.plan.model.label.dimensions
     labels: dict[str, Counter[str]] = {name: Counter() for name in names}
-    shares: dict[str, list[float]] = {name: [] for name in names}
+    shares = dict.fromkeys(names, 0.0)
+    answered, unsure = Counter[str](), Counter[str]()
     languages: set[str] = set()
     folder = layout.teacher.labels
-    for entry in folder.entries().values():
-        for file in entry.files:
-            rows = read_part(folder, file.name).to_pylist()
-            texts = _texts(layout, file.name, {row["row"]: row["source"] for row in rows})
-            documents: dict[int, dict[str, Any]] = {}
-            for row in rows:
-                name, share = row["dimension"], row["votes"] / row["answers"]
-                shares[name].append(share)
-                document = documents.setdefault(row["row"], _document(row, texts, found.teacher))
-                languages.add(row["language"])
+    for part in folder.parts():
+        for row in read_part(folder, part).to_pylist():
+            document = _document(row, found.teacher)
+            for label in row["labels"]:
+                name, share = label["dimension"], label["votes"] / label["answers"]
+                shares[name] += share
+                answered[name] += 1
                 if share < agreement:
-                    found.unsure[name] = found.unsure.get(name, 0) + 1
+                    unsure[name] += 1
                     continue
-                labels[name][row["label"].strip('"')] += 1
-                document[name] = json.loads(row["label"])
-            found.documents += len(documents)
-            yield from documents.values()
+                labels[name][label["label"].strip('"')] += 1
+                document[name] = json.loads(label["label"])
+            languages.add(row["language"])
+            found.documents += 1
+            yield document
     found.languages = len(languages - {""})
     found.labels = {name: dict(sorted(counts.items())) for name, counts in labels.items()}
-    found.votes = {name: sum(of) / len(of) if of else 0.0 for name, of in shares.items()}
+    found.votes = {name: shares[name] / max(answered[name], 1) for name in names}
+    found.unsure = dict(unsure)
 
 
-def _document(row: Mapping[str, Any], texts: Mapping[int, str], teacher: str) -> dict[str, Any]:
+def _document(row: Mapping[str, Any], teacher: str) -> dict[str, Any]:
     found = {"id": row["id"].hex(), "source": row["source"], "teacher": teacher}
     if row["language"] in LANGUAGES:
         found[LANG] = row["language"]
-    return found | {"text": texts[row["row"]]}
-
-
-def _texts(layout: Layout, name: str, sources: Mapping[int, str]) -> dict[int, str]:
-    """The texts of some rows of a part, by row."""
-    if not sources:
-        return {}
-    source = next(iter(sources.values()))
-    documents: Folder = layout.documents[source]
-    part = f"part-{name.removeprefix(f'{source}-')}"
-    table = read_part(documents, part, ["text"])
-    chosen = sorted(sources)
-    texts = pl.Series(table.column("text").take(chosen)).to_list()
-    return dict(zip(chosen, texts, strict=True))
+    return found | {"text": row["text"]}

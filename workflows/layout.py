@@ -31,6 +31,7 @@ from synth.recipes import RECIPES
 from synth.refinement import REFINE
 from workflows.measures import DOCUMENT_COLUMNS, all_fields, annotator_of, measures
 from workflows.plan import Labelling, Plan, Refinement, Source, Synthesis
+from workflows.steps import strata
 
 VERSION = (
     3  # of the steps' own glue: raised when a step's output changes without a module's VERSION
@@ -227,7 +228,7 @@ class Layout:
             "parameters": self.plan.model.models[recipe.role].parameters,
             "samples": recipe.samples,
             "schema": recipe.schema,
-            "seeds": [where, seeds, self.plan.model.seed],
+            "seeds": [where, seeds, self.plan.model.seed, strata.VERSION],
             "inputs": sorted({f.path for s in sources for f in self._deciding(where, s)}),
         }
         name = f"{made}@{fingerprint(asked)}"
@@ -267,6 +268,7 @@ class Layout:
             "ladder": [teacher.TEMPERATURES, teacher.TOP_P, teacher.MAX_TOKENS],
             "parameters": model.parameters,
             "label": settings_ | {"documents": entry.documents, "seed": self.plan.model.seed},
+            "strata": strata.VERSION,
             "inputs": sorted({f.path for s in entry.sources for f in self._drawing(entry, s)}),
         }
         name = f"labels@{fingerprint(asked)}"

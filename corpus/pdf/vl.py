@@ -152,7 +152,7 @@ def parse(answer: str) -> Answer:
 def judge(response: Mapping[str, Any], **known: Any) -> Judged:
     """`judge_page` of a row of `corpus.calls.RESPONSES`: an error of the engine is a rejection like any other."""
     if response["error"] is not None:
-        return Judged.failed(*response["error"].partition(": ")[::2])
+        return Judged.of_error(response["error"])
     return judge_page(response["text"], response["finish_reason"], **known)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,10 @@ from annotators.heads import Head
 from annotators.student import Config, load, save, untaught
 from annotators.training import train
 from corpus.document import document_id
+from corpus.errors import PlanError
 from tests.annotators.students import PLAIN, POLITE, POLITENESS, RUDE, rows, vectors
+from workflows.evaluate import evaluate
+from workflows.train_student import train_student
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *POLITE, *RUDE, *PLAIN]
 
@@ -136,9 +140,22 @@ def test_a_dimension_that_only_the_second_has_is_no_column(files, folder, tmp_pa
     config = Config(
         model=files[0], second=file_of(renamed, tmp_path / "o.npz"), encoder=folder, sure=0.9
     )
-    found = student.step(config)(documents(["please"]))
+    found = student.step(config)(documents(["please", "stupid", "table"]))
     assert found.column_names == ["id", "politeness", "politeness_score", "abstained", "tier"]
-    assert found.column("tier").to_pylist() == [1]
+    assert found.column("tier").to_pylist() == [1, 1, 1]
+
+
+def test_where_the_second_abstains_the_first_is_kept(files, folder, tmp_path):
+    second = load(files[1], folder)
+    floors = {"politeness": {"none": "badly read", "Indo-European": "badly read"}}
+    path = file_of(second._replace(floors=floors), tmp_path / "o.npz")
+    texts = ["please kindly thank welcome", "table river number window garden"]
+    alone = student.step(Config(model=files[0]))(documents(texts)).to_pydict()
+    config = Config(model=files[0], second=path, encoder=folder, sure=0.9)
+    found = student.step(config)(documents(texts)).to_pydict()
+    assert found["tier"] == [2, 2]
+    assert found["politeness"] == alone["politeness"]
+    assert found["abstained"] == [[], []]
 
 
 def test_an_encoder_is_part_of_the_fingerprint(files, folder):
@@ -148,7 +165,24 @@ def test_an_encoder_is_part_of_the_fingerprint(files, folder):
     assert with_encoder["encoder"] == Encoder(folder).sha256
 
 
+def test_a_labelled_set_makes_a_student_that_reads_with_an_encoder(folder, tmp_path):
+    (tmp_path / "own.yaml").write_text(POLITENESS)
+    data = tmp_path / "set.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows(600)))
+    out = tmp_path / "out.npz"
+    measured = train_student(data, out, own=str(tmp_path / "own.yaml"), encoder=folder)
+    assert measured["politeness"].on
+    found = evaluate("student", data, {"model": str(out), "encoder": folder})
+    assert found.results[0].all["kappa"].value > 0.6
+    with pytest.raises(PlanError, match=r"--encoder: .* is no encoder"):
+        train_student(data, out, encoder=str(tmp_path))
+
+
 def test_another_encoder_and_none_are_refused(files, folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "other")
+    (other / "more.txt").write_text("x")
+    with pytest.raises(ValueError, match="of another encoder than"):
+        load(files[1], str(other))
     with pytest.raises(ValueError, match="name its folder as `encoder`"):
         load(files[1])
     with pytest.raises(ValueError, match="it has no config"):

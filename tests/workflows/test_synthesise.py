@@ -24,7 +24,8 @@ from workflows.plan import load_plan
 from workflows.run import prepare, run, summary
 from workflows.steps.asking import accept
 from workflows.steps.context import Context
-from workflows.steps.seeds import BINS, shortages, thresholds
+from workflows.steps.seeds import needed, shortages, thresholds
+from workflows.steps.strata import BINS
 from workflows.steps.synthesise import _job
 from workflows.trace import trace
 
@@ -246,18 +247,44 @@ def test_a_question_whose_first_answer_is_accepted_now_makes_one_document(made, 
 
 
 def test_quotas_are_cut_at_a_bin_and_shortages_are_said():
-    bins = np.zeros(BINS, np.int64)
-    bins[[0, 7, 8]] = [2, 1, 4]
-    found = {"eng_Latn": bins, "fra_Latn": np.zeros(BINS, np.int64)}
-    limits = {n: thresholds({"eng_Latn": n}, found)["eng_Latn"] for n in (0, 1, 2, 3, 4, 7, 8)}
+    found = bins_of(("eng_Latn", 0, 2), ("eng_Latn", 7, 1), ("eng_Latn", 8, 4), ("fra_Latn", 3, 1))
+    limits = {
+        n: thresholds({"eng_Latn": n}, found).get("eng_Latn", 0) for n in (0, 1, 2, 3, 4, 7, 8)
+    }
     assert limits == {0: 0, 1: 1, 2: 1, 3: 8, 4: 9, 7: 9, 8: 9}
-    assert shortages({"eng_Latn": 7, "*": 1}, found) == ["fra_Latn 0 of 1"]
+    assert thresholds({"eng_Latn": None}, found) == {"eng_Latn": BINS}
+    assert shortages({"eng_Latn": 7, "*": 2}, found) == ["fra_Latn 1 of 2"]
     assert shortages({"eng_Latn": 8, "tha_Thai": 2}, found) == [
         "eng_Latn 7 of 8",
         "tha_Thai 0 of 2",
     ]
-    many = {f"x{n}": np.zeros(BINS, np.int64) for n in range(9)}
+    many = bins_of(*((f"x{n}", 0, 1) for n in range(9)))
     assert shortages({"*": 3}, many)[-1] == "and 4 more languages"
+
+
+def test_only_the_bins_that_a_quota_can_reach_are_kept_however_parts_are_cut():
+    rng = np.random.default_rng(1)
+    rows = [("eng_Latn|a", int(b), 1) for b in rng.integers(0, 50, 200)]
+    rows += [("eng_Latn|b", int(b), 1) for b in rng.integers(0, 50, 3)] + [("tha_Thai", 4, 1)]
+    for quota in (1, 5, 20, 300):
+        quotas = {"eng_Latn": quota, "*": 0}
+        whole = needed(bins_of(*rows), quotas)
+        cut = [needed(bins_of(*rows[k::3]), quotas) for k in range(3)]
+        assert needed(pl.concat(cut), quotas).equals(whole)
+        assert thresholds(quotas, whole) == thresholds(quotas, bins_of(*rows))
+        assert whole["documents"].sum() < quota * 2 + 20
+        assert "tha_Thai" not in set(whole["stratum"])
+    everything = needed(bins_of(*rows), {"*": None})
+    assert dict(everything.select("stratum", "documents").iter_rows()) == {
+        "eng_Latn|a": 200,
+        "eng_Latn|b": 3,
+        "tha_Thai": 1,
+    }
+
+
+def bins_of(*rows):
+    schema = {"stratum": pl.String, "bin": pl.Int64, "documents": pl.Int64}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 def test_a_seed_has_the_recipes_least_length(made):

@@ -2,10 +2,9 @@
 
     seeds       parts -> which documents are labelled, stratified (`workflows.steps.seeds`, `workflows.steps.strata`)
     ask         requests, responses and acceptance, in rounds (`workflows.steps.asking`)
-    labels      answers -> a row per document and dimension that was answered
+    labels      answers -> a row per document that was answered about
 
-It is no part of the main job: `tokenmill label` asks for it. `LABELS`, a file per part, sorted by row and then in the
-order of the plan's dimensions:
+It is no part of the main job: `tokenmill label` asks for it. `LABELS`, a file per part, sorted by row:
 
 | column | type | meaning |
 |---|---|---|
@@ -13,16 +12,18 @@ order of the plan's dimensions:
 | `source` | string | of it |
 | `row` | int32 | its row in its part |
 | `language` | string | as the identifier says; "" where it says none |
-| `dimension` | string | of the taxonomy |
-| `label` | string | what the answers come to, as JSON: a level, a name, a list of names, or null |
-| `votes`, `answers` | int16 | answers that say just this, of how many were accepted |
-| `reason` | string | of the first that says so; "" where none says just this |
+| `text` | large_string | the whole of it: the labels stand for it alone, and few documents are labelled |
+| `labels` | list<struct> | in the order of the plan's dimensions, those that were answered |
+
+A struct has `dimension`; `label`, what the answers come to, as JSON: a level, a name, a list of names, or null;
+`votes` and `answers` (int16), how many answers say just this of how many were accepted; `reason` of the first that
+says so, "" where none says just this.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,17 +50,23 @@ from workflows.steps.strata import Strata
 ROLE: Role = "judge"
 NAME = "labels"
 EVERY = "TRUE"
+LABEL = pa.struct(
+    [
+        pa.field("dimension", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("votes", pa.int16(), nullable=False),
+        pa.field("answers", pa.int16(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
 LABELS = pa.schema(
     [
         pa.field("id", ID, nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int32(), nullable=False),
         pa.field("language", pa.string(), nullable=False),
-        pa.field("dimension", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("votes", pa.int16(), nullable=False),
-        pa.field("answers", pa.int16(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("labels", pa.list_(LABEL), nullable=False),
     ]
 )
 
@@ -129,20 +136,21 @@ class Job:
 
     def write(self, key: str, found: Sequence[Asked]) -> None:
         """The labels that the accepted answers come to."""
-        part = self.seeds.parts[key]
-        languages = {row: label for row, _, label in self.seeds.chosen(key).iter_rows()}
-        answers: dict[tuple[int, bytes], list[Mapping[str, Any]]] = {}
+        source, texts = self.seeds.parts[key].source, self.seeds.texts(key)
+        languages = {row: language for row, _, language in self.seeds.chosen(key).iter_rows()}
+        answers: dict[tuple[int, bytes], list[Mapping[str, Any]]] = defaultdict(list)
         for asked in found:
             if asked.judged.text is not None:
                 of = (asked.request["row"], asked.request["document_id"])
-                answers.setdefault(of, []).append(json.loads(asked.judged.text))
-        rows = [
-            {"id": document, "source": part.source, "row": row, "language": languages[row]} | label
+                answers[of].append(json.loads(asked.judged.text))
+        rows: list[dict[str, Any]] = [
+            {"id": document, "source": source, "row": row, "language": languages[row]}
+            | {"text": texts[row], "labels": list(self._labels(said))}
             for (row, document), said in sorted(answers.items())
-            for label in self._labels(said)
         ]
-        counts = Counter(documents=len(answers), labels=len(rows))
-        counts.update(f"labels.{row['dimension']}" for row in rows)
+        labels = [label for row in rows for label in row["labels"]]
+        counts = Counter(documents=len(rows), labels=len(labels))
+        counts.update(f"labels.{label['dimension']}" for label in labels)
         table = pa.Table.from_pylist(rows, schema=LABELS)
         file = write_part(self.labels, f"{key}.parquet", table)
         self.labels.commit(Entry(key=key, files=[file], counts=dict(sorted(counts.items()))))

@@ -5,21 +5,21 @@ language.
 
 The chosen ones are those with the smallest hashes in their stratum, as many as its quota, cut at one of `BINS` bins:
 a quota is met or exceeded by less than a bin, whatever parts and workers there are. A stratum is a language, or what
-`workflows.steps.strata` tells apart in one.
+`workflows.steps.strata` tells apart in one. Of each stratum only the bins are kept that its language's quota can reach,
+in a part and in the sum over parts, which is held on one node: at most as many rows as the quota for each stratum.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -41,16 +41,14 @@ from workflows.measures import all_fields
 from workflows.plan import ANY, Labelling, PlanModel, Refinement, Synthesis
 from workflows.steps.context import Context, Part, parts_of, read_columns
 from workflows.steps.select import rule_columns, with_nulls
-from workflows.steps.strata import BY_LANGUAGE, Strata, evenly, language_of
+from workflows.steps.strata import BINS, BY_LANGUAGE, Strata, evenly, language_of, raced
 
 log = logging.getLogger("tokenmill")
-BINS = 4096
 SHOWN = 5
 NEEDED = {
     "language": "language",
     "n_chars": "statistics",
 }  # columns, and the annotators they are of
-Supply = dict[str, npt.NDArray[np.int64]]  # candidates per bin, by stratum
 Quotas = Mapping[str, int | None]  # by language or `*`; None for all there are
 
 
@@ -170,7 +168,7 @@ def choose(context: Context, seeds: Seeds) -> Seeds:
     context.fill(
         f"{seeds.name} seeds", [seeds.candidates], partial(count, seeds), partial(list, items)
     )
-    found = supply(seeds.candidates)
+    found = supply(seeds.candidates, seeds.quotas)
     short = shortages(seeds.quotas, found)
     if short:
         log.warning(
@@ -182,7 +180,7 @@ def choose(context: Context, seeds: Seeds) -> Seeds:
 def count(seeds: Seeds, item: Item) -> Item:
     """How many documents of a part are fit, per stratum and bin."""
     found = fit(seeds, seeds.parts[item["key"]])
-    bins = found.group_by("stratum", "bin").agg(documents=pl.len()).sort("stratum", "bin")
+    bins = needed(found.select("stratum", "bin", documents=pl.lit(1, pl.Int64)), seeds.quotas)
     file = write_part(seeds.candidates, f"{item['key']}.parquet", bins.to_arrow())
     counts = {"candidates": found.height}
     seeds.candidates.commit(Entry(key=item["key"], files=[file], counts=counts))
@@ -199,14 +197,13 @@ def fit(seeds: Seeds, part: Part) -> pl.DataFrame:
     known = with_nulls(pl.DataFrame(pl.from_arrow(table)), wanted, seeds.columns)
     here = {"source": pl.lit(part.source), "kind": pl.lit(seeds.kinds[part.source])}
     drawn = keyed(id_words(ids_of(table)), seeds.seed, f"seeds of {seeds.name}")
-    share = pl.lit(pl.Series((drawn >> np.uint64(11)).astype(np.float64) / (1 << 53)))
+    uniform = pl.lit(pl.Series((drawn >> np.uint64(11)).astype(np.float64) / (1 << 53)))
     return (
         with_thresholds(known.with_columns(**here))
         .with_row_index("row")
         .with_columns(language=pl.col("language").fill_null(""))
         .with_columns(
-            # an exponential race: who is twice as likely to be drawn comes first twice as often
-            bin=((1 - (1 - share) ** (1 / strata.odds)) * BINS).cast(pl.Int64),
+            bin=(raced(uniform, strata.odds) * BINS).cast(pl.Int64),
             stratum=strata.name,
         )
         .filter(condition.fill_null(value=False))
@@ -214,36 +211,61 @@ def fit(seeds: Seeds, part: Part) -> pl.DataFrame:
     )
 
 
-def supply(candidates: Folder) -> Supply:
-    """Candidates by stratum and bin, summed over parts: strata x `BINS` numbers at most."""
-    found: Supply = {}
+def supply(candidates: Folder, quotas: Quotas) -> pl.DataFrame:
+    """`stratum`, `bin` and `documents` of all parts, as far as the quotas reach."""
+    found = pl.DataFrame(schema={"stratum": pl.String, "bin": pl.Int64, "documents": pl.Int64})
     for name in candidates.parts():
-        for stratum, at, documents in zip(
-            *read_part(candidates, name).to_pydict().values(), strict=True
-        ):
-            found.setdefault(stratum, np.zeros(BINS, np.int64))[at] += documents
+        part = pl.DataFrame(pl.from_arrow(read_part(candidates, name)))
+        found = needed(pl.concat([found, part.cast(found.schema)]), quotas)
     return found
 
 
-def thresholds(quotas: Quotas, found: Supply) -> dict[str, int]:
+def needed(bins: pl.DataFrame, quotas: Quotas) -> pl.DataFrame:
+    """The sums by stratum and bin, without the bins behind those that hold the quota of the stratum's language. Where
+    all there are is asked for, one bin tells.
+    """
+    names = bins["stratum"].unique()
+    quota = {name: _quota(quotas, language_of(name)) for name in names}
+    most = pl.col("stratum").replace_strict(quota, return_dtype=pl.Int64)
+    before = pl.col("documents").cum_sum().over("stratum") - pl.col("documents")
+    return (
+        bins.with_columns(bin=pl.when(most.is_null()).then(0).otherwise("bin"))
+        .group_by("stratum", "bin")
+        .agg(pl.col("documents").sum())
+        .sort("stratum", "bin")
+        .filter(most.is_null() | (before < most))
+    )
+
+
+def thresholds(quotas: Quotas, found: pl.DataFrame) -> dict[str, int]:
     """The first bin that is not chosen, per stratum. The strata of a language share its quota evenly."""
-    limits = {}
-    for language in sorted({language_of(stratum) for stratum in found}):
-        quota = quotas.get(language, quotas.get(ANY, 0))
-        here = {
-            name: int(bins.sum()) for name, bins in found.items() if language_of(name) == language
-        }
-        for stratum, share in (here if quota is None else evenly(quota, here)).items():
-            enough = int(np.searchsorted(found[stratum].cumsum(), share)) + 1
-            limits[stratum] = min(enough, BINS) if share else 0
+    bins = {str(name): rows for (name,), rows in found.group_by("stratum")}
+    have: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, rows in bins.items():
+        have[language_of(name)][name] = int(rows["documents"].sum())
+    limits: dict[str, int] = {}
+    for language, strata in have.items():
+        quota = _quota(quotas, language)
+        if quota is None:
+            limits |= dict.fromkeys(strata, BINS)
+            continue
+        for name, share in evenly(quota, strata).items():
+            if share:
+                rows = bins[name].sort("bin")
+                last = int(np.searchsorted(rows["documents"].cum_sum().to_numpy(), share))
+                limits[name] = int(rows["bin"][last]) + 1
     return limits
 
 
-def shortages(quotas: Quotas, found: Supply) -> list[str]:
+def _quota(quotas: Quotas, language: str) -> int | None:
+    return quotas.get(language, quotas.get(ANY, 0))
+
+
+def shortages(quotas: Quotas, found: pl.DataFrame) -> list[str]:
     """`tha_Thai 1 of 3` for each language that has fewer candidates than its quota, the first `SHOWN` by name."""
     have: Counter[str] = Counter()
-    for stratum, bins in found.items():
-        have[language_of(stratum)] += int(bins.sum())
+    for name, documents in found.select("stratum", "documents").iter_rows():
+        have[language_of(name)] += documents
     asked = dict.fromkeys(have, quotas.get(ANY, 0)) | dict(quotas)
     asked.pop(ANY, None)
     wanted = [(language, quota) for language, quota in sorted(asked.items()) if quota is not None]

@@ -15,6 +15,8 @@ import polars as pl
 
 from annotators.taxonomy import Dimension, Kind
 
+VERSION = 1  # of which documents are drawn
+BINS = 1 << 24  # of 10^9 documents of a stratum some 60 are in a bin
 SEPARATOR = "|"
 
 
@@ -65,14 +67,22 @@ def language_of(stratum: str) -> str:
     return stratum.partition(SEPARATOR)[0]
 
 
+def raced(uniform: pl.Expr, odds: pl.Expr) -> pl.Expr:
+    """When a row comes in, from 0 to 1, in an exponential race: one of twice the odds is first twice as often. At odds
+    of 1 the uniform number itself.
+    """
+    return 1 - (1 - uniform) ** (1 / odds)
+
+
 def evenly(quota: int, supply: Mapping[str, int]) -> dict[str, int]:
     """A quota shared evenly: what small strata cannot give the others do; the fullest first where it does not come out
-    even.
+    even. What a stratum has beyond the quota does not count.
     """
     shares = {}
     left = quota
-    for place, stratum in enumerate(sorted(supply, key=lambda name: (supply[name], name))):
-        shares[stratum] = min(supply[stratum], left // (len(supply) - place))
+    full = {name: min(documents, quota) for name, documents in supply.items()}
+    for place, stratum in enumerate(sorted(full, key=lambda name: (full[name], name))):
+        shares[stratum] = min(full[stratum], left // (len(full) - place))
         left -= shares[stratum]
     return shares
 
