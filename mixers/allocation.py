@@ -1,28 +1,32 @@
 """From budgets to rates: how many copies of a document of each cell a stage expects.
 
-Documents are summed into *strata*: all documents that are in the same cell in every stage. A stage's budget is spread
-over its cells (language share x natural share within the language x weight; within length bands, where the mixture has
-them), then over the strata of a cell by one rate, capped by what the repetition cap over all stages leaves. What a
-capped cell cannot take goes to the others of its band in proportion; what the band cannot take is a shortage,
-reported and never filled from elsewhere. Stages are served last to first: a later stage is pickier.
+Documents are summed into *strata*: all documents that are in the same cell, and in the same bin of quality, in every
+stage. A stage's budget is spread over its cells (language share x natural share within the language x weight, or the
+shares that a mixture gives to cells of its own; within length bands, where the mixture has them), then over the strata
+of a cell in proportion to their tokens and to the copies that their rank is worth, capped by the cell's ceiling and by
+what the repetition cap over all stages leaves. What a capped cell cannot take goes to the others of its band in
+proportion; what the band cannot take is a shortage, reported and never filled from elsewhere. Stages are served last to
+first: a later stage is pickier.
 
-All of it is a few thousand rows, whatever the size of the corpus.
+All of it is a few thousand rows, times the bins of quality where a mixture ranks, whatever the size of the corpus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mixers.mixture import NO_LANGUAGE, Languages, Mixture, Weight
+from mixers.mixture import NO_LANGUAGE, Cell, Languages, Mixture, Weight
+from mixers.quality import BINS, copies, ranks
 
-VERSION = 1
+VERSION = 2
 Floats = npt.NDArray[np.float64]
-CELL = ["language", "kind", "source", "band"]
+CELL = ["language", "kind", "source", "band", "name"]
+BIN = "bin"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class Allocation:
     rates: (
         pl.DataFrame
     )  # the strata, with one column `rate:<stage>` of expected copies per document
-    cells: pl.DataFrame  # stage, language, kind, source, band, supply, target, planned (tokens)
+    cells: (
+        pl.DataFrame
+    )  # stage, language, kind, source, band, name, supply, target, planned (tokens)
     bands: pl.DataFrame  # stage, band, budget, planned, shortage (tokens)
 
 
@@ -42,17 +48,19 @@ def allocate(
     budgets: Mapping[str, float],
     cap: float,
 ) -> Allocation:
-    """Solve all stages. `strata` has `tokens` and, per stage, a struct column of CELL or null where not eligible."""
+    """Solve all stages. `strata` has `tokens` and, per stage, a struct of CELL and BIN or null where not eligible."""
     tokens = strata["tokens"].to_numpy().astype(np.float64)
     left = np.full(strata.height, cap)
     rates, cells, bands = {}, {}, {}
     for stage in reversed(list(mixtures)):
         cell, supply = _cells(strata, stage)
         target = targets(supply, mixtures[stage], budgets[stage])
-        reachable = _reachable(cell, supply.height, tokens, left)
+        worth, most = _worth(strata, stage, mixtures[stage], tokens)
+        room = np.where(worth > 0, np.minimum(left, most), 0.0)
+        reachable = _reachable(cell, supply.height, tokens, room)
         reachable = np.minimum(reachable, _most(supply, mixtures[stage].languages))
         planned, shortage = _spread(supply, target, reachable, mixtures[stage], budgets[stage])
-        rate = _rates(cell, planned, tokens, left)
+        rate = _rates(cell, planned, tokens, worth, room)
         left = np.maximum(left - rate, 0.0)
         rates[stage] = rate
         cells[stage] = supply.with_columns(
@@ -72,6 +80,8 @@ def targets(supply: pl.DataFrame, mixture: Mixture, budget: float) -> Floats:
     if supply.height == 0:
         return np.empty(0)
     share = _language_shares(supply, mixture.languages, budget)
+    if mixture.cells:
+        share = _cell_shares(supply, share, mixture.cells)
     share = share * np.array(
         [_weight(row, mixture.weights) for row in supply.iter_rows(named=True)]
     )
@@ -149,6 +159,35 @@ def _language_shares(supply: pl.DataFrame, languages: Languages, budget: float) 
     return shares
 
 
+def _cell_shares(supply: pl.DataFrame, share: Floats, cells: Sequence[Cell]) -> Floats:
+    """Within each cell of the mixture, in each band, as before; the cells as they say."""
+    asked = pl.DataFrame(
+        {"name": [cell.name for cell in cells], "asked": [cell.share for cell in cells]}
+    )
+    frame = supply.with_columns(share=pl.Series(share)).join(
+        asked, on="name", how="left", maintain_order="left"
+    )
+    within = pl.col("share") / pl.col("share").sum().over("name", "band")
+    return frame.select(pl.col("asked") * within).to_series().to_numpy()
+
+
+def _worth(
+    strata: pl.DataFrame, stage: str, mixture: Mixture, tokens: Floats
+) -> tuple[Floats, Floats]:
+    """For each stratum the copies that its rank is worth beside others of its cell, and its cell's ceiling."""
+    worth, most = np.ones(strata.height), np.full(strata.height, np.inf)
+    if not mixture.cells:
+        return worth, most
+    fields = strata.select(pl.col(stage).struct.field("name"), pl.col(stage).struct.field(BIN))
+    names, bins = fields["name"].to_numpy(), fields[BIN].fill_null(0).to_numpy().astype(np.int64)
+    for cell in mixture.cells:
+        mine = names == cell.name
+        below = ranks(np.bincount(bins[mine], tokens[mine], minlength=BINS).astype(np.float64))
+        worth[mine] = copies(below, cell)[bins[mine]]
+        most[mine] = np.inf if cell.ceiling is None else cell.ceiling
+    return worth, most
+
+
 def _weight(cell: Mapping[str, object], weights: list[Weight]) -> float:
     for entry in weights:
         keys = {"kind": entry.kind, "language": entry.language, "source": entry.source}
@@ -198,8 +237,10 @@ def _spread(
     )
 
 
-def _rates(cell: npt.NDArray[np.int64], planned: Floats, tokens: Floats, left: Floats) -> Floats:
-    """One rate per cell, capped per stratum so that the tokens add up to what is planned."""
+def _rates(
+    cell: npt.NDArray[np.int64], planned: Floats, tokens: Floats, worth: Floats, room: Floats
+) -> Floats:
+    """One rate per cell, times what each stratum is worth, capped per stratum so that the tokens add up to the plan."""
     rate = np.zeros(len(tokens))
     order = np.argsort(cell, kind="stable")
     numbers, starts = np.unique(cell[order], return_index=True)
@@ -207,6 +248,6 @@ def _rates(cell: npt.NDArray[np.int64], planned: Floats, tokens: Floats, left: F
         if number < 0:
             continue
         rows = order[start:stop]
-        given = fill(tokens[rows], tokens[rows] * left[rows], planned[number])
+        given = fill(tokens[rows] * worth[rows], tokens[rows] * room[rows], planned[number])
         rate[rows] = np.divide(given, tokens[rows], where=tokens[rows] > 0, out=np.zeros(len(rows)))
-    return np.minimum(rate, left)
+    return np.minimum(rate, room)

@@ -1,6 +1,6 @@
 """The mixture file: which documents a stage takes, and how much of each cell.
 
-A mixture is YAML that a person writes or `tokenmill ablate` will write:
+A mixture is YAML that a person or `tokenmill ablate` writes:
 
     name: general
     rules:                       # SQL over annotations; the first that fails is the document's reason
@@ -12,6 +12,21 @@ A mixture is YAML that a person writes or `tokenmill ablate` will write:
     lengths:                     # token shares by document length, for the long-context stage
       - {at_least: 16384, share: 0.75}
       - {at_least: 4096, below: 16384, share: 0.25}
+
+Instead of `weights`, a mixture may name its own cells, and choose within them document by document:
+
+    criteria:                    # numbers over annotations, brought to 0..1; the first is worst, the second best
+      schooling: {of: education_level, worst: 0, best: 4}
+      brevity: {of: n_words, worst: 2000, best: 100}
+    cells:                       # the first whose condition holds is the document's; none: reason `no_cell`
+      - name: web
+        where: kind = 'web'      # SQL, as of a rule
+        share: 0.6               # of the stage's tokens; shares of cells that have no document go to the others
+        criteria: {schooling: 0.7, brevity: 0.3}  # merged into one score
+        cutoff: 0.2              # the worst fifth of the cell's tokens is left out
+        power: 1                 # copies grow with ((rank - cutoff) / (1 - cutoff)) ** power
+        ceiling: 3               # copies of a document at most
+      - {name: rest, share: 0.4}
 
 The columns a rule may name are those of the annotations of the plan plus `source`, `kind`, `n_tokens`
 and `threshold_*`: FineWeb-2's thresholds for the document's own language (null where it has none).
@@ -25,6 +40,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from corpus.languages import language
+from corpus.strict_yaml import unknown
 
 NO_LANGUAGE = "-"  # the language of a cell of program code
 OTHER = "other"  # of natural language that the annotator could not name
@@ -83,6 +99,50 @@ class Length(BaseModel):
         return f"{self.at_least}+" if self.below is None else f"{self.at_least}-{self.below}"
 
 
+class Criterion(BaseModel):
+    """A number over annotations, in SQL, that is brought to 0 where it is `worst` and to 1 where it is `best`."""
+
+    model_config = STRICT
+
+    of: str
+    worst: float
+    best: float
+    missing: float = Field(default=0.5, ge=0, le=1)  # for a document without a value
+
+    @model_validator(mode="after")
+    def _apart(self) -> Criterion:
+        if self.worst == self.best:
+            raise ValueError(f"worst and best are both {self.best:g}; they must differ")
+        return self
+
+
+class Cell(BaseModel):
+    """A part of the supply with a share of its own, and how copies rise with quality in it (after arXiv 2504.16511)."""
+
+    model_config = STRICT
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:+-]*$")
+    where: str = "true"
+    share: float = Field(ge=0)
+    criteria: dict[str, float] = Field(default_factory=dict)
+    cutoff: float = Field(default=0, ge=0, lt=1)
+    power: float = Field(default=0, ge=0)
+    ceiling: float | None = Field(default=None, gt=0)
+
+    @field_validator("criteria")
+    @classmethod
+    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        if weights and (min(weights.values()) < 0 or sum(weights.values()) <= 0):
+            raise ValueError(f"weights of criteria must be 0 or more, and one above 0: {weights}")
+        return weights
+
+    @model_validator(mode="after")
+    def _ranked(self) -> Cell:
+        if (self.cutoff or self.power) and not self.criteria:
+            raise ValueError(f"cell {self.name} has a cutoff or power but no criteria to rank by")
+        return self
+
+
 class Mixture(BaseModel):
     """One stage's mixture file."""
 
@@ -93,6 +153,27 @@ class Mixture(BaseModel):
     weights: list[Weight] = Field(default_factory=list)
     languages: Languages = Languages()
     lengths: list[Length] = Field(default_factory=list)
+    criteria: dict[str, Criterion] = Field(default_factory=dict)
+    cells: list[Cell] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _cells(self) -> Mixture:
+        names = [cell.name for cell in self.cells]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two cells are called {min(twice)}; give each a name of its own")
+        if self.cells and self.weights:
+            raise ValueError(
+                "a mixture has weights or cells, not both: a cell's share says as much"
+            )
+        if self.cells and not any(cell.share for cell in self.cells):
+            raise ValueError("every cell has share 0; give one more")
+        for cell in self.cells:
+            for name in cell.criteria:
+                if name not in self.criteria:
+                    raise ValueError(
+                        f"cell {cell.name}: {unknown('criterion', name, self.criteria)}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _shares(self) -> Mixture:

@@ -7,8 +7,9 @@ It reads annotations only, never text. Columns of the sidecar, part-aligned, per
 | `id` | binary[16] | document |
 | `copies` | int16 | how often the document stands in the stage's shards |
 | `expected` | float32 | what the draw was made from; null where not eligible |
-| `reason` | string | `selected`, `not_drawn`, `split:<name>`, `length`, `no_supply`, or the rule that failed first |
-| `cell` | string | `language|kind|source|band`; null where not eligible |
+| `reason` | string | `selected`, `not_drawn`, `split:<name>`, `length`, `no_cell`, `no_supply`, or the failed rule |
+| `cell` | string | `language|kind|source|band|name`; null where not eligible |
+| `score` | float32 | merged quality, 0..1; null where not eligible or nothing is ranked |
 
 A rule is SQL over annotation columns (polars' dialect); null counts as failed. The draws of all stages share one
 uniform number per document, laid along the stages: copies in stage s = floor(c[s] + u) - floor(c[s-1] + u), where c are
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -33,9 +35,10 @@ from corpus.randomness import id_words, uniform
 from corpus.strict_yaml import unknown
 from mixers.allocation import CELL
 from mixers.mixture import NO_LANGUAGE, OTHER, Mixture
+from mixers.quality import binned, merged, normalised
 from mixers.splits import TRAIN, VALIDATION
 
-VERSION = 1
+VERSION = 2
 THRESHOLD = "threshold_"
 SCHEMA = pa.schema(
     [
@@ -44,46 +47,75 @@ SCHEMA = pa.schema(
         pa.field("expected", pa.float32()),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("cell", pa.string()),
+        pa.field("score", pa.float32()),
     ]
 )
-Rules = Mapping[str, pl.Expr]
 
 
-def compile_rules(mixture: Mixture, columns: pl.DataFrame, where: str) -> dict[str, pl.Expr]:
-    """The mixture's rules as expressions over `columns`, an empty frame of all that is measured.
+class Compiled(NamedTuple):
+    """The SQL of a mixture as expressions."""
 
-    PlanError for SQL that does not parse, names no known column, or is not true or false.
+    rules: Mapping[str, pl.Expr]
+    cells: Mapping[str, pl.Expr]  # the condition of each
+    criteria: Mapping[str, pl.Expr]  # in 0..1
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that any of them names."""
+        expressions = (one for group in self for one in group.values())
+        return {column for one in expressions for column in one.meta.root_names()}
+
+
+def compiled(mixture: Mixture, columns: pl.DataFrame, where: str) -> Compiled:
+    """The mixture's SQL as expressions over `columns`, an empty frame of all that is measured.
+
+    PlanError for SQL that does not parse, names no known column, or is not true or false (a criterion: not a number).
     """
-    return {
-        name: compile_expression(text, columns, f"{where}: rule {name}")
-        for name, text in mixture.rules.items()
-    }
+    return Compiled(
+        rules={
+            name: compile_expression(text, columns, f"{where}: rule {name}")
+            for name, text in mixture.rules.items()
+        },
+        cells={
+            cell.name: compile_expression(cell.where, columns, f"{where}: cell {cell.name}")
+            for cell in mixture.cells
+        },
+        criteria={
+            name: normalised(
+                criterion,
+                compile_number(criterion.of, columns, f"{where}: criterion {name}"),
+            )
+            for name, criterion in mixture.criteria.items()
+        },
+    )
 
 
 def compile_expression(text: str, columns: pl.DataFrame, where: str) -> pl.Expr:
-    """A condition in SQL over `columns`. PlanError, which begins with `where`, as for `compile_rules`."""
-    try:
-        expression = pl.sql_expr(text)
-        for column in expression.meta.root_names():
-            if column not in columns.columns:
-                raise PlanError(f"{where}: {unknown('column', column, columns.columns)}")
-        kind = columns.select(expression.alias("rule")).schema["rule"]
-    except PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise PlanError(f"{where}: {text!r} is not valid SQL here: {reason}") from None
+    """A condition in SQL over `columns`. PlanError, which begins with `where`, as for `compiled`."""
+    expression, kind = _parsed(text, columns, where)
     if kind != pl.Boolean:
         raise PlanError(f"{where}: {text!r} gives {kind}; a rule must be true or false")
     return expression
 
 
-def columns_of(rules: Mapping[str, Rules]) -> set[str]:
-    """All columns that the rules of all stages name."""
-    return {
-        column
-        for of_stage in rules.values()
-        for expression in of_stage.values()
-        for column in expression.meta.root_names()
-    }
+def compile_number(text: str, columns: pl.DataFrame, where: str) -> pl.Expr:
+    """A number in SQL over `columns`. PlanError, which begins with `where`, as for `compiled`."""
+    expression, kind = _parsed(text, columns, where)
+    if not (kind.is_numeric() or kind == pl.Boolean):
+        raise PlanError(f"{where}: {text!r} gives {kind}; a criterion must be a number")
+    return expression
+
+
+def _parsed(text: str, columns: pl.DataFrame, where: str) -> tuple[pl.Expr, pl.DataType]:
+    try:
+        expression = pl.sql_expr(text)
+        for column in expression.meta.root_names():
+            if column not in columns.columns:
+                raise PlanError(f"{where}: {unknown('column', column, columns.columns)}")
+        return expression, columns.select(expression.alias("rule")).schema["rule"]
+    except PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise PlanError(f"{where}: {text!r} is not valid SQL here: {reason}") from None
 
 
 @lru_cache(maxsize=1)
@@ -102,21 +134,24 @@ def with_thresholds(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.join(threshold_table(), on="language", how="left", maintain_order="left")
 
 
-def judge(frame: pl.DataFrame, rules: Rules, mixture: Mixture) -> pl.DataFrame:
-    """`reason` (null where eligible) and the struct `cell` (null where not) for each row of the frame.
+def judge(frame: pl.DataFrame, by: Compiled, mixture: Mixture) -> pl.DataFrame:
+    """`reason` (null where eligible), and where eligible the struct `cell` of CELL and BIN and the `score` (null where
+    nothing is ranked), for each row of the frame.
 
-    The frame has the rules' columns and `language`, `kind`, `source`, `split`, `n_tokens`.
+    The frame has the columns of the mixture's SQL and `language`, `kind`, `source`, `split`, `n_tokens`.
     """
     band = _band(mixture)
+    name, score = _placed(by, mixture)
     kept_out = pl.when(~pl.col("split").is_in([TRAIN, VALIDATION])).then(
         pl.concat_str(pl.lit("split:"), pl.col("split"))
     )
     failed = [
-        pl.when(~expression.fill_null(value=False)).then(pl.lit(name))
-        for name, expression in rules.items()
+        pl.when(~expression.fill_null(value=False)).then(pl.lit(rule))
+        for rule, expression in by.rules.items()
     ]
     no_band = pl.when(band.is_null()).then(pl.lit("length"))
-    reason = pl.coalesce(kept_out, *failed, no_band)
+    no_cell = pl.when(name.is_null()).then(pl.lit("no_cell"))
+    reason = pl.coalesce(kept_out, *failed, no_band, no_cell)
     cell = pl.struct(
         language=pl.when(pl.col("kind") == "code")
         .then(pl.lit(NO_LANGUAGE))
@@ -124,10 +159,27 @@ def judge(frame: pl.DataFrame, rules: Rules, mixture: Mixture) -> pl.DataFrame:
         kind="kind",
         source="source",
         band=band,
+        name=name,
+        bin=binned(score.fill_null(0)),
     )
-    return frame.select(reason.alias("reason"), cell.alias("cell")).with_columns(
-        cell=pl.when(pl.col("reason").is_null()).then("cell")
+    judged = frame.select(reason.alias("reason"), cell.alias("cell"), score.alias("score"))
+    return judged.with_columns(pl.when(pl.col("reason").is_null()).then(pl.col("cell", "score")))
+
+
+def _placed(by: Compiled, mixture: Mixture) -> tuple[pl.Expr, pl.Expr]:
+    """The mixture's cell of each document (null: none of them; "" where it has none), and its score there."""
+    if not mixture.cells:
+        return pl.lit(""), pl.lit(None, pl.Float64)
+    name = pl.coalesce(
+        pl.when(by.cells[cell.name].fill_null(value=False)).then(pl.lit(cell.name))
+        for cell in mixture.cells
     )
+    scores = [
+        pl.when(name == cell.name).then(merged(cell, by.criteria))
+        for cell in mixture.cells
+        if cell.criteria
+    ]
+    return name, pl.coalesce(scores) if scores else pl.lit(None, pl.Float64)
 
 
 def strata(frame: pl.DataFrame, judged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -198,6 +250,7 @@ def _sidecar(
         cell=pl.when(eligible).then(
             pl.concat_str([pl.col("cell").struct.field(name) for name in CELL], separator="|")
         ),
+        score=pl.col("score").cast(pl.Float32),
     )
 
 

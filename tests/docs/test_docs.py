@@ -26,7 +26,7 @@ from corpus.limits import Limits
 from corpus.readers import READERS, Failed, InputFile, Reader, Record, Skipped
 from corpus.strict_yaml import load
 from mixers.mixture import Mixture
-from mixers.selection import compile_expression, compile_rules, judge
+from mixers.selection import compile_expression, compiled, judge
 from synth import prompt, recipes
 from synth.judging import judge as judge_answer
 from synth.recipe import Seed
@@ -307,7 +307,7 @@ def test_the_example_of_an_annotator_stands_in_a_plan(exclamations: Annotator) -
         "exclamation_ratio",
     ]
     mixture = load("name: m\nrules:\n  " + titled("a rule on it"), "m.yaml", Mixture)
-    assert compile_rules(mixture, rule_columns({"exclamations": fields}), "m.yaml")
+    assert compiled(mixture, rule_columns({"exclamations": fields}), "m.yaml")
 
 
 def test_the_example_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +359,7 @@ def test_the_example_of_a_language(tmp_path: Path) -> None:
 def test_the_example_of_a_mixture_rule() -> None:
     mixture = load(titled("mixtures/calm.yaml"), "calm.yaml", Mixture)
     known = rule_columns({"statistics": measures.fields("statistics", {})})
-    rules = compile_rules(mixture, known, "calm.yaml")
+    rules = compiled(mixture, known, "calm.yaml")
     frame = pl.DataFrame(
         {
             "kind": ["web", "web", "code", "web"],

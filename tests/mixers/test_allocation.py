@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixers.allocation import allocate, fill, targets, unimax
+from mixers.allocation import BIN, CELL, allocate, fill, targets, unimax
 from mixers.mixture import Mixture
 
 
 def cell(kind: str, language: str = "eng_Latn", band: str = "") -> dict[str, str]:
-    return {"language": language, "kind": kind, "source": kind, "band": band}
+    return {"language": language, "kind": kind, "source": kind, "band": band, "name": "", "bin": 0}
 
 
 def strata(rows: list[tuple[int, dict]]) -> pl.DataFrame:
     """rows: (tokens, {stage: cell or None})."""
     stages = rows[0][1].keys()
-    fields = pl.Struct(dict.fromkeys(("language", "kind", "source", "band"), pl.String))
+    fields = pl.Struct(dict.fromkeys(CELL, pl.String) | {BIN: pl.Int16})
     columns = {s: pl.Series(s, [r[1][s] for r in rows], dtype=fields) for s in stages}
     return pl.DataFrame({**columns, "documents": [1] * len(rows), "tokens": [r[0] for r in rows]})
 

@@ -8,12 +8,14 @@ import pytest
 
 from corpus.errors import PlanError
 from mixers.mixture import Mixture
-from mixers.selection import compile_rules, draw, judge, merge_strata, strata, with_thresholds
+from mixers.selection import compiled, draw, judge, merge_strata, strata, with_thresholds
 
 MIXTURE = Mixture.model_validate(
     {"name": "m", "rules": {"unique": "cluster_rank = 0", "long": "n_words >= 5 or kind = 'code'"}}
 )
 KNOWN = pl.DataFrame(schema={"cluster_rank": pl.Int32, "n_words": pl.Int32, "kind": pl.String})
+
+NO_SQL = compiled(Mixture(name="m"), KNOWN, "")
 
 
 def frame(rows: list[dict]) -> pl.DataFrame:
@@ -46,7 +48,7 @@ def test_the_first_rule_that_fails_is_the_reason_and_null_fails():
             {"split": "validation"},
         ]
     )
-    judged = judge(rows, compile_rules(MIXTURE, KNOWN, "m.yaml"), MIXTURE)
+    judged = judge(rows, compiled(MIXTURE, KNOWN, "m.yaml"), MIXTURE)
     assert judged["reason"].to_list() == [
         None,
         "unique",
@@ -65,13 +67,13 @@ def test_cells_name_language_kind_source_and_band():
     rows = frame(
         [{"n_tokens": 8}, {"n_tokens": 7, "language": None}, {"n_tokens": 1}, {"kind": "code"}]
     )
-    judged = judge(rows, {}, mixture)
+    judged = judge(rows, NO_SQL, mixture)
     assert judged["reason"].to_list() == [None, None, "length", None]
     assert judged["cell"].to_list() == [
-        {"language": "eng_Latn", "kind": "web", "source": "s", "band": "8+"},
-        {"language": "other", "kind": "web", "source": "s", "band": "2-8"},
+        {"language": "eng_Latn", "kind": "web", "source": "s", "band": "8+", "name": "", "bin": 0},
+        {"language": "other", "kind": "web", "source": "s", "band": "2-8", "name": "", "bin": 0},
         None,
-        {"language": "-", "kind": "code", "source": "s", "band": "8+"},
+        {"language": "-", "kind": "code", "source": "s", "band": "8+", "name": "", "bin": 0},
     ]
 
 
@@ -87,7 +89,7 @@ def test_cells_name_language_kind_source_and_band():
 def test_a_wrong_rule_is_named(rule, message):
     mixture = Mixture.model_validate({"name": "m", "rules": {"r": rule}})
     with pytest.raises(PlanError, match=message):
-        compile_rules(mixture, KNOWN, "m.yaml")
+        compiled(mixture, KNOWN, "m.yaml")
 
 
 def test_thresholds_are_those_of_the_documents_own_language():
@@ -98,14 +100,14 @@ def test_thresholds_are_those_of_the_documents_own_language():
 
 def test_strata_sum_the_train_split_with_the_end_of_text():
     rows = frame([{}, {}, {"split": "validation"}, {"cluster_rank": 1}])
-    judged = {"m": judge(rows, compile_rules(MIXTURE, KNOWN, ""), MIXTURE)}
+    judged = {"m": judge(rows, compiled(MIXTURE, KNOWN, ""), MIXTURE)}
     got = merge_strata([strata(rows, judged), strata(rows, judged)], ["m"])
     assert got.height == 1
     assert got.select("documents", "tokens").row(0) == (4, 4 * 11)
 
 
 def drawn(rates: dict[str, float], rows: pl.DataFrame, seed: int = 1) -> dict[str, pl.DataFrame]:
-    judged = {stage: judge(rows, {}, Mixture(name="m")) for stage in rates}
+    judged = {stage: judge(rows, NO_SQL, Mixture(name="m")) for stage in rates}
     table = strata(rows, judged).with_columns(
         pl.lit(rate).alias(f"rate:{s}") for s, rate in rates.items()
     )

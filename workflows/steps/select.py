@@ -31,9 +31,8 @@ from mixers.mixture import Mixture
 from mixers.selection import (
     SCHEMA,
     THRESHOLD,
-    Rules,
-    columns_of,
-    compile_rules,
+    Compiled,
+    compiled,
     draw,
     judge,
     merge_strata,
@@ -72,9 +71,9 @@ class Job:
         """Where the sums per group of parts lie."""
         return Folder(self.root.root, f"{self.root.path}/_strata")
 
-    def rules(self) -> dict[str, Rules]:
-        """The rules of each stage; they were checked when the plan was loaded."""
-        return {stage: compile_rules(m, self.columns, stage) for stage, m in self.mixtures.items()}
+    def compiled(self) -> dict[str, Compiled]:
+        """The SQL of each stage; it was checked when the plan was loaded."""
+        return {stage: compiled(m, self.columns, stage) for stage, m in self.mixtures.items()}
 
 
 def run(context: Context) -> None:
@@ -95,7 +94,7 @@ def check_rules(plan: Plan) -> None:
     kinds = {*plan.kinds.values(), *KINDS}
     for stage, mixture in plan.mixtures.items():
         where = plan.model.stages[stage].mixture
-        compile_rules(mixture, columns, where)
+        compiled(mixture, columns, where)
         for weight in mixture.weights:
             if weight.source is not None and weight.source not in plan.kinds:
                 raise PlanError(f"{where}: weights: {unknown('source', weight.source, plan.kinds)}")
@@ -116,11 +115,11 @@ def rule_columns(measured: Mapping[str, list[pa.Field]]) -> pl.DataFrame:
 
 def sum_group(job: Job, item: Item) -> Item:
     """The strata of one group of parts."""
-    rules = job.rules()
+    by = job.compiled()
     tables = []
     for part in job.groups[item["group"]]:
-        frame = frame_of(job, part, rules)
-        judged = {stage: judge(frame, rules[stage], job.mixtures[stage]) for stage in job.mixtures}
+        frame = frame_of(job, part, by)
+        judged = {stage: judge(frame, by[stage], job.mixtures[stage]) for stage in job.mixtures}
         tables.append(strata(frame, judged))
     table = merge_strata(tables, list(job.mixtures))
     file = write_part(job.strata, f"part-{item['key']}.parquet", table.to_arrow())
@@ -130,11 +129,11 @@ def sum_group(job: Job, item: Item) -> Item:
 
 def select_group(job: Job, item: Item) -> Item:
     """The selections of one group of parts, for all stages."""
-    rules = job.rules()
+    by = job.compiled()
     rates = pl.read_ipc(io.BytesIO(storage.get(job.root.file_uri(RATES))))
     for part in job.groups[item["group"]]:
-        frame = frame_of(job, part, rules)
-        judged = {stage: judge(frame, rules[stage], job.mixtures[stage]) for stage in job.mixtures}
+        frame = frame_of(job, part, by)
+        judged = {stage: judge(frame, by[stage], job.mixtures[stage]) for stage in job.mixtures}
         for stage, table in draw(frame, judged, rates, job.seed).items():
             folder = job.selections[stage, part.source]
             file = write_part(folder, part.name, table.to_arrow().cast(SCHEMA))
@@ -142,7 +141,7 @@ def select_group(job: Job, item: Item) -> Item:
     return {"counts": {"documents": sum(part.rows for part in job.groups[item["group"]])}}
 
 
-def frame_of(job: Job, part: Part, rules: Mapping[str, Rules]) -> pl.DataFrame:
+def frame_of(job: Job, part: Part, by: Mapping[str, Compiled]) -> pl.DataFrame:
     """The columns of one part that selection needs, joined by position and checked by id."""
     tokens = read_part(job.tokens[part.source], part.name, ["id", "n_tokens"])
     columns = {"id": tokens.column("id"), "n_tokens": tokens.column("n_tokens")}
@@ -150,7 +149,7 @@ def frame_of(job: Job, part: Part, rules: Mapping[str, Rules]) -> pl.DataFrame:
     same_ids(tokens, splits, f"{job.splits[part.source].path}/{part.name}")
     columns["split"] = splits.column("split")
     of = job.annotations[part.source]
-    wanted = columns_of(rules) | {"language"}
+    wanted = {"language"}.union(*(one.columns for one in by.values()))
     if wanted & of.keys():
         measured = read_columns(of, part, wanted)
         same_ids(tokens, measured, f"annotations of {part.source}/{part.name}")
