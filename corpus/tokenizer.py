@@ -69,10 +69,13 @@ class Tokenizer:
     @cached_property
     def paragraph_ends(self) -> npt.NDArray[np.bool_]:
         """For each id, whether a cut behind that token falls at the end of a paragraph."""
-        ends = np.zeros(VOCABULARY, dtype=np.bool_)
-        for token, piece in self._encoder.vocab.items():
-            ends[token] = piece.endswith((b"\n\n", b"\n\r\n"))
-        return ends
+        return np.array([p.endswith((b"\n\n", b"\n\r\n")) for p in self.pieces], np.bool_)
+
+    @cached_property
+    def pieces(self) -> list[bytes]:
+        """The bytes of each id; none for the specials."""
+        known = self._encoder.vocab
+        return [bytes(known[n]) if n < END_OF_TEXT else b"" for n in range(VOCABULARY)]
 
     def _encode(self, text: bytes) -> npt.NDArray[np.uint32]:
         self._passed += len(text)
