@@ -1,0 +1,190 @@
+"""From a pool of documents to a recommended mixture: train a swarm, fit, search, confirm. Plain functions over arrays.
+
+    setting = Setting(pool=..., targets=..., vocabulary=..., supply=..., prior=..., budget=..., cap=4.0, training=...)
+    members = draws(prior, 96, seed=1)
+    losses = train(setting, members, [1] * 96)          # bits per UTF-8 byte by target
+    found = tune(setting, members, losses)              # fits, the optimum, the optimum without instance terms
+    trials = confirm(setting, candidates(setting, found), seeds=[11, 12, 13])
+    advice(trials)
+
+A pool stands for the corpus at the scale of a proxy: if the proxy reads a millionth of the stage's budget, the pool is
+a millionth of the corpus, so that a scarce cell is as scarce, and repeated as often, as it will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student_t
+
+from mixers.composition import Supply, describe, drawn, expected, order
+from mixers.mixture import Mixture
+from mixers.optimum import PULL, Problem, optimum
+from mixers.proxy import architecture
+from mixers.regression import LEVEL, Design, Fit, fit
+from mixers.swarm import baselines
+from mixers.training import Pool, Schedule, advance, begun, bits_per_byte, stream
+from mixers.vocabulary import Vocabulary
+
+Floats = npt.NDArray[np.float64]
+RECOMMENDED, DOMAINS, PRIOR = "recommended", "domain-level", "prior"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What proxies are trained on and judged by."""
+
+    pool: Pool  # a document per row of the frame that the supply was made from
+    targets: Mapping[str, Pool]
+    vocabulary: Vocabulary
+    supply: Supply
+    prior: Mixture
+    budget: float  # tokens of a proxy's training, as the supply counts them
+    cap: float  # copies of a document at most
+    size: str  # one of `mixers.proxy.SIZES`
+    schedule: Schedule
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """What a swarm says."""
+
+    names: Sequence[str]  # of the numbers that describe a mixture
+    fits: Sequence[Fit]  # of the targets that can be predicted
+    refused: Sequence[str]  # why the others are left out
+    warnings: Sequence[str]  # what the monotone family of mixtures cannot follow
+    recommended: Mixture
+    domains: (
+        Mixture | None
+    )  # the same machinery without instance terms; None where nothing is ranked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """How much less one mixture's proxies lose than another's: mean over targets and seeds, in shares of the latter."""
+
+    over: str
+    mean: float
+    low: float
+    high: float
+
+
+def train(setting: Setting, mixtures: Sequence[Mixture], seeds: Sequence[int]) -> dict[str, Floats]:
+    """One proxy on each mixture, all in one stack; (members,) bits per byte by target. A seed draws copies, order and
+    first weights.
+    """
+    streams = []
+    for mixture, seed in zip(mixtures, seeds, strict=True):
+        copies = drawn(
+            setting.supply, expected(setting.supply, mixture, setting.budget, setting.cap), seed
+        )
+        streams.append(stream(setting.pool, order(setting.supply, copies, seed)))
+    stack = begun(architecture(setting.size, setting.vocabulary.size), seeds, setting.device)
+    advance(stack, setting.pool, streams, setting.schedule, setting.schedule.steps)
+    return judged(setting, stack)
+
+
+def judged(setting: Setting, stack: object) -> dict[str, Floats]:
+    """Bits per byte of a trained stack by target."""
+    return {
+        name: bits_per_byte(stack, target, setting.vocabulary, setting.schedule.length)  # type: ignore[arg-type]
+        for name, target in setting.targets.items()
+    }
+
+
+def described(setting: Setting, mixtures: Sequence[Mixture]) -> Design:
+    """The numbers of each member, shares first."""
+    rows = [
+        describe(setting.supply, expected(setting.supply, one, setting.budget, setting.cap))
+        for one in mixtures
+    ]
+    shares = [f"share:{name}" for name in setting.supply.cells]
+    return Design.of(rows, [*shares, *(name for name in rows[0] if name not in shares)])
+
+
+def tune(
+    setting: Setting,
+    mixtures: Sequence[Mixture],
+    losses: Mapping[str, Floats],
+    *,
+    seed: int = 0,
+    pull: float = PULL,
+) -> Tuned:
+    """Fit every target, and search. ValueError where no target can be predicted."""
+    design = described(setting, mixtures)
+    every = [fit(name, design, found) for name, found in losses.items()]
+    kept = [one for one in every if not one.refused]
+    problem = Problem(
+        supply=setting.supply,
+        prior=setting.prior,
+        budget=setting.budget,
+        cap=setting.cap,
+        fits=kept,
+        names=design.names,
+        pull=pull,
+    )
+    plain = replace(problem, quality=False)
+    return Tuned(
+        names=design.names,
+        fits=kept,
+        refused=[one.refused for one in every if one.refused],
+        warnings=[one.bends for one in kept if one.bends],
+        recommended=optimum(problem, mixtures, seed),
+        domains=optimum(plain, mixtures, seed) if problem.criteria else None,
+    )
+
+
+def candidates(setting: Setting, found: Tuned) -> dict[str, Mixture]:
+    """What a confirmation trains: the recommendation, the domain-level optimum, and the baselines."""
+    tuned = {RECOMMENDED: found.recommended}
+    if found.domains is not None:
+        tuned[DOMAINS] = found.domains
+    return tuned | baselines(setting.prior, setting.supply, setting.budget)
+
+
+def confirm(
+    setting: Setting, mixtures: Mapping[str, Mixture], seeds: Sequence[int]
+) -> dict[str, dict[str, Floats]]:
+    """(seeds,) bits per byte by mixture and target; all mixtures of a seed in one stack, so that they differ in their
+    text alone.
+    """
+    found: dict[str, dict[str, list[float]]] = {
+        m: {t: [] for t in setting.targets} for m in mixtures
+    }
+    for seed in seeds:
+        losses = train(setting, list(mixtures.values()), [seed] * len(mixtures))
+        for target, values in losses.items():
+            for name, value in zip(mixtures, values.tolist(), strict=True):
+                found[name][target].append(value)
+    return {m: {t: np.array(v) for t, v in of.items()} for m, of in found.items()}
+
+
+def gains(
+    trials: Mapping[str, Mapping[str, Floats]], targets: Sequence[str], of: str = RECOMMENDED
+) -> list[Gain]:
+    """What a mixture gains over each other one, on these targets; intervals over seeds by Student's t, paired."""
+    found = []
+    for name, losses in trials.items():
+        if name == of:
+            continue
+        gain = np.mean([1 - trials[of][t] / losses[t] for t in targets], axis=0)
+        spread = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else np.inf
+        wide = spread * float(student_t.ppf((1 + LEVEL) / 2, max(1, len(gain) - 1)))
+        mean = float(gain.mean())
+        found.append(Gain(over=name, mean=mean, low=mean - wide, high=mean + wide))
+    return found
+
+
+def advice(found: Sequence[Gain]) -> str:
+    """Whether to change: only where the gain over the present mixture is above noise."""
+    over = next(gain for gain in found if gain.over == PRIOR)
+    shown = f"{100 * over.mean:.2f} % ({100 * over.low:.2f} to {100 * over.high:.2f})"
+    if over.low > 0:
+        worse = [g.over for g in found if g.low <= 0 and g.over != PRIOR]
+        beside = f"; not surely better than {', '.join(worse)}" if worse else ""
+        return f"take the recommended mixture: its loss is lower by {shown}{beside}"
+    return f"keep your present mixture: the difference is within noise, {shown}"

@@ -1,0 +1,192 @@
+"""The mixture that the fits like best, near the prior, under the caps; and what they say of the criteria.
+
+Searched are the shares of cells and in each the criteria's weights, the cutoff and the power. What is made small is the
+mean over the targets of the loss, as a share of what the prior has there, plus `pull` times the Kullback-Leibler
+divergence of the shares from the prior's (as in Olmix, arXiv 2602.12237): a cell about which the fits say nothing stays
+where it is. Candidates are evaluated as the expected copies they would really give, so a cap, a scarce cell and a tied
+rank count as they will. The search is differential evolution (Storn and Price 1997, by scipy) that begins with the
+swarm's own draws; the result is the mean over several seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import differential_evolution
+
+from mixers.composition import REVERSED, Supply, describe, expected
+from mixers.mixture import Mixture
+from mixers.regression import Fit
+
+PULL = 0.01
+SEEDS = 3
+ROUNDS = 60
+POPULATION = 64
+DOCUMENTS = 3000  # a search looks at so many of the pool, of each cell alike
+LIMIT = 6.0  # of a logit, up or down
+MOST_CUT, MOST_POWER = 0.9, 6.0
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a search needs. `names` are the numbers that the fits were made on, in their order."""
+
+    supply: Supply
+    prior: Mixture
+    budget: float
+    cap: float
+    fits: Sequence[Fit]
+    names: Sequence[str]
+    pull: float = PULL
+    quality: bool = True
+
+    @property
+    def criteria(self) -> list[str]:
+        """The criteria that cells are ranked by."""
+        return [name for name in self.prior.criteria if not name.startswith(REVERSED)]
+
+
+def optimum(problem: Problem, starts: Sequence[Mixture], seed: int = 0) -> Mixture:
+    """The mixture of the smallest predicted loss. ValueError if no target can be predicted."""
+    if not problem.fits:
+        raise ValueError("no target can be predicted, so there is nothing to optimise")
+    small = _smaller(problem)
+    cost = _cost(small)
+    first = np.array([_numbers(problem, mixture) for mixture in starts])
+    bounds = _bounds(problem)
+    first = np.clip(first, bounds[:, 0], bounds[:, 1])
+    order = np.argsort([cost(one) for one in first], kind="stable")
+    found = []
+    for number in range(SEEDS):
+        random = np.random.default_rng([seed, number])
+        chosen = first[order[: POPULATION // 2]]
+        spread = random.normal(0, 0.3, chosen.shape) * (bounds[:, 1] - bounds[:, 0]) / 4
+        population = np.vstack([chosen, np.clip(chosen + spread, bounds[:, 0], bounds[:, 1])])
+        result = differential_evolution(
+            cost,
+            bounds,
+            init=population,
+            maxiter=ROUNDS,
+            rng=random,
+            polish=False,
+            tol=1e-4,
+        )
+        found.append(result.x)
+    return _mixture(problem, np.mean(found, axis=0))
+
+
+def predicted(problem: Problem, mixture: Mixture) -> dict[str, float]:
+    """The loss of each target that the fits expect of a mixture."""
+    row = _described(problem, mixture)
+    return {one.target: float(one.predict(row[None])[0]) for one in problem.fits}
+
+
+def divergence(shares: Mapping[str, float], prior: Mapping[str, float]) -> float:
+    """Kullback-Leibler, in nats, of shares that add up to 1; what is not in the prior counts a millionth there."""
+    return float(
+        sum(
+            share * np.log(share / max(prior.get(name, 0.0), 1e-6))
+            for name, share in shares.items()
+            if share > 0
+        )
+    )
+
+
+def _cost(problem: Problem) -> Callable[[Floats], float]:
+    before = predicted(problem, problem.prior)
+    planned = _shares(problem, problem.prior)
+
+    def cost(numbers: Floats) -> float:
+        mixture = _mixture(problem, numbers)
+        row = _described(problem, mixture)
+        losses = [float(f.predict(row[None])[0]) / before[f.target] for f in problem.fits]
+        shares = dict(zip(problem.supply.cells, row[: len(problem.supply.cells)], strict=True))
+        return float(np.mean(losses)) + problem.pull * divergence(shares, planned)
+
+    return cost
+
+
+def _described(problem: Problem, mixture: Mixture) -> Floats:
+    """Shares of cells, then whatever else the fits read; `names` begin with the shares."""
+    copies = expected(problem.supply, mixture, problem.budget, problem.cap)
+    found = describe(problem.supply, copies)
+    return np.array([found[name] for name in problem.names])
+
+
+def _shares(problem: Problem, mixture: Mixture) -> dict[str, float]:
+    row = _described(problem, mixture)
+    return dict(zip(problem.supply.cells, row[: len(problem.supply.cells)].tolist(), strict=True))
+
+
+def _smaller(problem: Problem) -> Problem:
+    """The same with fewer documents: every k-th of a cell, in the order of their ids, each counting k times."""
+    of = problem.supply
+    most = max(1, DOCUMENTS // max(1, len(of.cells)))
+    chosen, weights, bounds = [], [], [0]
+    for number in range(len(of.cells)):
+        mine = of.of(number)
+        rows = np.arange(mine.start, mine.stop)
+        rows = rows[np.argsort(of.ids[rows, 0], kind="stable")]
+        step = max(1, -(-len(rows) // most))
+        kept = rows[::step]
+        weight = of.tokens[mine].sum() / max(of.tokens[kept].sum(), 1e-9)
+        chosen.append(kept)
+        weights.append(np.full(len(kept), weight))
+        bounds.append(bounds[-1] + len(kept))
+    every, factor = np.concatenate(chosen), np.concatenate(weights)
+    small = of._replace(
+        ids=of.ids[every],
+        rows=of.rows[every],
+        tokens=of.tokens[every] * factor,
+        bounds=np.array(bounds, np.int64),
+        values=of.values[every],
+        ranks=of.ranks[every],
+    )
+    return Problem(**{**problem.__dict__, "supply": small})
+
+
+# ---------------------------------------------------------------- a mixture as numbers
+
+
+def _bounds(problem: Problem) -> Floats:
+    """Per cell: the logarithm of its share, then if it is ranked a logit per criterion, cutoff, and power."""
+    of_cell = [(-LIMIT, LIMIT)]
+    if problem.quality and problem.criteria:
+        of_cell += [(-LIMIT, LIMIT)] * len(problem.criteria)
+        of_cell += [(0.0, MOST_CUT), (0.0, MOST_POWER)]
+    return np.array(of_cell * len(problem.prior.cells), np.float64)
+
+
+def _numbers(problem: Problem, mixture: Mixture) -> Floats:
+    total = sum(cell.share for cell in mixture.cells)
+    found: list[float] = []
+    for cell in mixture.cells:
+        found.append(float(np.log(max(cell.share / total, 1e-6) * len(mixture.cells))))
+        if problem.quality and problem.criteria:
+            ranked = sum(cell.criteria.get(name, 0.0) for name in problem.criteria)
+            for name in problem.criteria:
+                weight = cell.criteria.get(name, 0.0) / ranked if ranked else 1.0
+                found.append(float(np.log(max(weight, 1e-3))))
+            found += [cell.cutoff, cell.power] if ranked else [0.0, 0.0]
+    return np.array(found)
+
+
+def _mixture(problem: Problem, numbers: Floats) -> Mixture:
+    rows = numbers.reshape(len(problem.prior.cells), -1)
+    shares = np.exp(rows[:, 0] - rows[:, 0].max())
+    shares /= shares.sum()
+    cells = []
+    for cell, row, share in zip(problem.prior.cells, rows, shares, strict=True):
+        update: dict[str, object] = {"share": round(float(share), 6)}
+        if len(row) > 1:
+            weights = np.exp(row[1:-2] - row[1:-2].max())
+            named = zip(problem.criteria, (weights / weights.sum()).round(4).tolist(), strict=True)
+            update["criteria"] = dict(named)
+            update["cutoff"], update["power"] = round(float(row[-2]), 4), round(float(row[-1]), 4)
+        cells.append(cell.model_copy(update=update))
+    criteria = {name: problem.prior.criteria[name] for name in problem.criteria}
+    return problem.prior.model_copy(update={"cells": cells, "criteria": criteria})

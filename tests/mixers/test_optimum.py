@@ -1,0 +1,107 @@
+"""The search: planted optima are found, caps bind, and where nothing is known the prior stays."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mixers.composition import describe, expected, supply
+from mixers.mixture import Mixture
+from mixers.optimum import Problem, divergence, optimum, predicted
+from mixers.regression import Fit
+from mixers.selection import compiled
+from mixers.swarm import draws, with_reverses
+from tests.mixers.test_quality import documents
+
+PRIOR = Mixture.model_validate(
+    {
+        "name": "m",
+        "criteria": {"level": {"of": "level", "worst": 0, "best": 4}},
+        "cells": [
+            {"name": "web", "where": "kind = 'web'", "share": 0.7},
+            {"name": "code", "share": 0.3},
+        ],
+    }
+)
+NAMES = ["share:web", "share:code", "quality:web:level", "quality:code:level"]
+
+
+def believed(predict) -> Fit:
+    return Fit(
+        target="t",
+        model="by hand",
+        reads="quality",
+        bent=None,
+        predict=predict,
+        unseen=np.empty(0),
+        errors={},
+        order=1.0,
+        low=1.0,
+        high=1.0,
+    )
+
+
+def problem(predict, budget: float = 20_000.0, **settings) -> Problem:
+    frame = documents(3000).with_columns(pl.col("level").cast(pl.Int64))
+    whole = with_reverses(PRIOR)
+    known = supply(frame, compiled(whole, frame.clear(), "m"), whole)
+    return Problem(
+        supply=known,
+        prior=PRIOR,
+        budget=budget,
+        cap=4.0,
+        fits=[believed(predict)],
+        names=NAMES,
+        **settings,
+    )
+
+
+def realised(of: Problem, mixture: Mixture) -> dict[str, float]:
+    return describe(of.supply, expected(of.supply, mixture, of.budget, of.cap))
+
+
+def test_a_planted_share_is_found():
+    of = problem(lambda x: 2 + (x[:, 0] - 0.4) ** 2, pull=0.0)
+    found = realised(of, optimum(of, draws(PRIOR, 40, 1)))
+    assert found["share:web"] == pytest.approx(0.4, abs=0.03)
+
+
+def test_quality_that_helps_in_one_cell_is_used_there():
+    of = problem(lambda x: 2 - x[:, 2] + x[:, 3], pull=0.001)
+    mixture = optimum(of, draws(PRIOR, 40, 1))
+    found = realised(of, mixture)
+    assert found["quality:web:level"] > 0.15
+    assert found["quality:code:level"] < 0.02
+    Mixture.model_validate(mixture.model_dump())
+    assert predicted(of, mixture)["t"] < predicted(of, PRIOR)["t"] - 0.1
+
+
+def test_where_the_fits_say_nothing_the_prior_stays():
+    of = problem(lambda x: np.full(len(x), 2.0), pull=0.05)
+    found = realised(of, optimum(of, draws(PRIOR, 40, 1)))
+    assert found["share:web"] == pytest.approx(0.7, abs=0.03)
+
+
+def test_a_scarce_cell_gives_no_more_than_its_cap():
+    of = problem(lambda x: 2 - x[:, 1], budget=300_000.0, pull=0.0)
+    mixture = optimum(of, draws(PRIOR, 40, 1))
+    copies = expected(of.supply, mixture, of.budget, of.cap)
+    assert copies[of.supply.of(1)].max() == 4
+    assert copies.max() <= 4 + 1e-9
+
+
+def test_the_search_is_its_seed_s():
+    of = problem(lambda x: 2 + (x[:, 0] - 0.4) ** 2)
+    starts = draws(PRIOR, 40, 1)
+    assert optimum(of, starts, seed=1) == optimum(of, starts, seed=1)
+
+
+def test_divergence_by_hand():
+    assert divergence({"a": 0.5, "b": 0.5}, {"a": 0.5, "b": 0.5}) == 0
+    assert divergence({"a": 1.0, "b": 0.0}, {"a": 0.25, "b": 0.75}) == pytest.approx(np.log(4))
+
+
+def test_without_a_target_there_is_no_optimum():
+    of = problem(lambda x: x)
+    empty = Problem(**{**of.__dict__, "fits": []})
+    with pytest.raises(ValueError, match="no target can be predicted"):
+        optimum(empty, draws(PRIOR, 8, 1))
