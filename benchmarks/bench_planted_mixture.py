@@ -3,8 +3,9 @@
     make bench-planted_mixture
 
 Corpora of `benchmarks.planted_text`: (planted) two cells of known usefulness, of which the score tells in one and not
-in the other, noise that scores high, a scarce cell that a target depends on, and one that no target needs; (natural) the
-targets are drawn as the corpus is, so that there is nothing to gain; (bent) usefulness falls and rises with the score.
+in the other, noise that scores high, a scarce cell that a target depends on, and one that no target needs; (natural)
+the targets are drawn as the corpus is, so that there is nothing to gain; (bent) usefulness falls and rises with the
+score.
 A swarm is trained, fitted, searched and confirmed on fresh seeds as `tokenmill ablate` does it. A gain is how much less
 the recommended mixture's proxies lose than the others', mean over the targets that any source resembles.
 """

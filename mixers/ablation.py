@@ -26,7 +26,16 @@ from mixers.optimum import PULL, Problem, optimum
 from mixers.proxy import architecture
 from mixers.regression import LEVEL, Design, Fit, fit
 from mixers.swarm import baselines
-from mixers.training import Pool, Schedule, advance, begun, bits_per_byte, stream
+from mixers.training import (
+    Pool,
+    Schedule,
+    Stack,
+    Stream,
+    advance,
+    begun,
+    bits_per_byte,
+    stream,
+)
 from mixers.vocabulary import Vocabulary
 
 Floats = npt.NDArray[np.float64]
@@ -77,21 +86,30 @@ def train(setting: Setting, mixtures: Sequence[Mixture], seeds: Sequence[int]) -
     """One proxy on each mixture, all in one stack; (members,) bits per byte by target. A seed draws copies, order and
     first weights.
     """
-    streams = []
-    for mixture, seed in zip(mixtures, seeds, strict=True):
-        copies = drawn(
-            setting.supply, expected(setting.supply, mixture, setting.budget, setting.cap), seed
-        )
-        streams.append(stream(setting.pool, order(setting.supply, copies, seed)))
-    stack = begun(architecture(setting.size, setting.vocabulary.size), seeds, setting.device)
-    advance(stack, setting.pool, streams, setting.schedule, setting.schedule.steps)
+    stack = begin(setting, seeds)
+    read = streams(setting, mixtures, seeds)
+    advance(stack, setting.pool, read, setting.schedule, setting.schedule.steps)
     return judged(setting, stack)
 
 
-def judged(setting: Setting, stack: object) -> dict[str, Floats]:
+def begin(setting: Setting, seeds: Sequence[int]) -> Stack:
+    """A stack of a proxy per seed, before its training."""
+    return begun(architecture(setting.size, setting.vocabulary.size), seeds, setting.device)
+
+
+def streams(setting: Setting, mixtures: Sequence[Mixture], seeds: Sequence[int]) -> list[Stream]:
+    """What each proxy reads: the copies that its mixture's draw gives, in an order of its seed."""
+    of, found = setting.supply, []
+    for mixture, seed in zip(mixtures, seeds, strict=True):
+        copies = drawn(of, expected(of, mixture, setting.budget, setting.cap), seed)
+        found.append(stream(setting.pool, order(of, copies, seed)))
+    return found
+
+
+def judged(setting: Setting, stack: Stack) -> dict[str, Floats]:
     """Bits per byte of a trained stack by target."""
     return {
-        name: bits_per_byte(stack, target, setting.vocabulary, setting.schedule.length)  # type: ignore[arg-type]
+        name: bits_per_byte(stack, target, setting.vocabulary, setting.schedule.length)
         for name, target in setting.targets.items()
     }
 
@@ -177,6 +195,27 @@ def gains(
         mean = float(gain.mean())
         found.append(Gain(over=name, mean=mean, low=mean - wide, high=mean + wide))
     return found
+
+
+def copies_by_rank(setting: Setting, mixture: Mixture) -> list[dict[str, float | str]]:
+    """For each cell and tenth of its tokens, worst first by its score: mean expected copies."""
+    of = setting.supply
+    copies = expected(of, mixture, setting.budget, setting.cap)
+    rows: list[dict[str, float | str]] = []
+    for number, cell in enumerate(mixture.cells):
+        mine = of.of(number)
+        weights = np.array([cell.criteria.get(name, 0.0) for name in of.criteria])
+        by_score = np.argsort(of.values[mine] @ weights, kind="stable")
+        tokens, found = of.tokens[mine][by_score], copies[mine][by_score]
+        tenth = np.minimum(9, 10 * (np.cumsum(tokens) - tokens / 2) / max(tokens.sum(), 1))
+        held = np.bincount(tenth.astype(int), tokens, 10)
+        taken = np.bincount(tenth.astype(int), tokens * found, 10)
+        rows += [
+            {"cell": cell.name, "tenth": place, "copies": float(taken[place] / held[place])}
+            for place in range(10)
+            if held[place]
+        ]
+    return rows
 
 
 def advice(found: Sequence[Gain]) -> str:

@@ -438,6 +438,87 @@ def train_student_(
     click.echo(f"wrote {out}")
 
 
+@main.command()
+@click.argument("plan")
+@lake_option
+@click.option("--stage", default="general", show_default=True, help="Whose mixture is tuned.")
+@click.option("--mixture", "prior", help="The present mixture, with cells; by default the stage's.")
+@click.option(
+    "--proxies",
+    default=64,
+    show_default=True,
+    type=click.IntRange(min=8),
+    help="Members of the swarm.",
+)
+@click.option("--params", default="1M", show_default=True, help="Size of a proxy.")
+@click.option(
+    "--tokens", default=1e6, show_default=True, type=float, help="Tokens that a proxy reads."
+)
+@click.option(
+    "--confirm-params", default="4M", show_default=True, help="Size of the proxies that confirm."
+)
+@click.option(
+    "--seeds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=2),
+    help="Seeds of the confirmation.",
+)
+@click.option(
+    "--rounds",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Swarms, each around the last optimum.",
+)
+@click.option("--vocabulary", default=4096, show_default=True, help="Ids of a proxy.")
+@click.option(
+    "--targets", default="", help="JSON Lines with `target` and `text`: held-out sets of your own."
+)
+@click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
+@click.option("--without-models", is_flag=True, help="Leave out all that the plan asks of models.")
+@address_option
+@cpus_option
+@json_option
+@click.pass_context
+def ablate(
+    ctx: click.Context,
+    /,
+    plan: str,
+    lake: str,
+    prior: str | None,
+    without_models: bool,
+    ray_address: str | None,
+    num_cpus: int | None,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """Tune a stage's mixture of PLAN on small proxy models; run again to go on."""
+    from workflows import ablate as ablating
+    from workflows.plan import load_mixture, load_plan
+    from workflows.progress import Progress
+
+    loaded = load_plan(plan, models=not without_models)
+    found = ablating.ablate(
+        loaded,
+        lake,
+        ablating.options(loaded, load_mixture(prior) if prior else None, asked),
+        rounds=asked["rounds"],
+        address=ray_address,
+        num_cpus=num_cpus,
+        progress=Progress(quiet=ctx.obj["quiet"]),
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+        return
+    for line in ablating.lines(found):
+        click.echo(line)
+    for line in found.warnings:
+        click.echo(f"warning: {line}", err=True)
+    click.echo(f"wrote {lake}/{found.where}/{ablating.MIXTURE} and {ablating.EVIDENCE}")
+
+
 def _fail(ctx: click.Context, message: str, code: int) -> None:
     if ctx.obj and ctx.obj.get("debug"):
         log.exception("traceback")

@@ -81,7 +81,7 @@ def run(context: Context) -> None:
     folders = context.layout.selections
     if all(folder.is_complete for folder in folders.values()):
         return
-    job = _job(context)
+    job = job_of(context)
     by_group = [{"key": f"{number:05d}", "group": number} for number in range(len(job.groups))]
     context.fill("select strata", [job.strata], partial(sum_group, job), lambda: by_group)
     _solve(context, job)
@@ -227,7 +227,8 @@ def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _job(context: Context) -> Job:
+def job_of(context: Context) -> Job:
+    """Where everything lies that selection reads and writes."""
     layout, plan = context.layout, context.plan
     annotations = {
         source: layout.columns(source)

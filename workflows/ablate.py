@@ -1,0 +1,260 @@
+"""`tokenmill ablate`: tune a stage's mixture on a swarm of proxies, and say whether the result is better.
+
+The steps up to `split` are done where they are missing, then `workflows.steps.ablate`; everything lies in the lake
+under `ablations/<stage>@<fingerprint>`, so the same command goes on where it was stopped. In the end two files stand there:
+`mixture.yaml`, which a plan's stage can name as it is, and `ablation.json`, the evidence (`Evidence`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from ruamel.yaml import YAML
+
+from corpus import storage
+from corpus.errors import PlanError
+from corpus.strict_yaml import unknown
+from mixers.mixture import Mixture
+from mixers.swarm import draws
+from workflows.plan import Plan
+from workflows.progress import Progress
+from workflows.run import STEPS, run
+from workflows.steps import ablate as step
+from workflows.steps.context import Context
+
+MIXTURE, EVIDENCE = "mixture.yaml", "ablation.json"
+TARGET = "target:"
+BEFORE = ("read", "transcribe", "annotate", "refine", "synthesise", "deduplicate", "split")
+SECOND = 2.0  # how much closer a second swarm is drawn, around the first optimum
+
+
+@dataclass(kw_only=True)
+class Evidence:
+    """What an ablation found, for programs and for the page."""
+
+    stage: str
+    where: str  # the folder in the lake
+    options: dict[str, Any]
+    pool: dict[str, Any]
+    swarm: dict[str, list[float]] = field(
+        default_factory=dict
+    )  # target -> bits per byte of each member
+    described: dict[str, list[float]] = field(default_factory=dict)  # number -> of each member
+    fits: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    recommended: dict[str, float] = field(default_factory=dict)  # the numbers that describe it
+    natural: dict[str, float] = field(default_factory=dict)  # each cell's share of the pool
+    trials: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # mixture -> target
+    gains: list[dict[str, Any]] = field(default_factory=list)
+    advice: str = ""
+    copies: list[dict[str, Any]] = field(default_factory=list)  # by cell and tenth of its ranks
+
+
+def ablate(
+    plan: Plan,
+    lake: str,
+    options: step.Options,
+    *,
+    rounds: int = 1,
+    address: str | None = None,
+    num_cpus: int | None = None,
+    progress: Progress | None = None,
+) -> Evidence:
+    """Do what is not done yet. PlanError for a stage without cells, and as for `tokenmill run`."""
+    found: list[Evidence] = []
+
+    def ablating(context: Context) -> None:
+        found.append(_ablated(context, options, rounds))
+
+    steps = {name: STEPS[name] for name in BEFORE} | {"ablate": ablating}
+    run(plan, lake, steps=steps, address=address, num_cpus=num_cpus, progress=progress)
+    return found[0]
+
+
+def options(plan: Plan, prior: Mixture | None, asked: Mapping[str, Any]) -> step.Options:
+    """What was asked, checked. PlanError with the value and the remedy."""
+    from mixers.proxy import SIZES
+
+    stage = str(asked["stage"])
+    if stage not in plan.mixtures:
+        raise PlanError(f"--stage: {unknown('stage', stage, plan.mixtures)}")
+    for name in ("params", "confirm_params"):
+        if asked[name] not in SIZES:
+            where = f"--{name.replace('_', '-')}"
+            raise PlanError(f"{where}: {unknown('size', str(asked[name]), SIZES)}")
+    if not 256 < asked["vocabulary"] <= 1 << 16:
+        raise PlanError(f"--vocabulary {asked['vocabulary']} must be 257 to 65,536")
+    if not 1 <= asked["tokens"] < 1e13:
+        raise PlanError(f"--tokens {asked['tokens']:g} must be a number of tokens, such as 1e6")
+    if asked["targets"] and not storage.exists(asked["targets"]):
+        raise PlanError(f"--targets: there is no file {asked['targets']}")
+    return step.Options(
+        stage=stage,
+        prior=prior or plan.mixtures[stage],
+        proxies=asked["proxies"],
+        size=asked["params"],
+        confirm_size=asked["confirm_params"],
+        tokens=int(asked["tokens"]),
+        vocabulary=asked["vocabulary"],
+        seeds=asked["seeds"],
+        seed=asked["seed"],
+        targets=storage.absolute(asked["targets"]) if asked["targets"] else "",
+        device=asked["device"],
+    )
+
+
+def lines(found: Evidence) -> Iterator[str]:
+    """For people."""
+    pool = found.pool
+    yield (
+        f"pool: {pool['tokens']:,} tokens ({pool['proxy_tokens']:,} for a proxy); targets: "
+        + ", ".join(f"{name} {count:,}" for name, count in pool["targets"].items())
+    )
+    for fit in found.fits:
+        yield (
+            f"{fit['target']:<20} {fit['model']} reads {fit['reads']}; order of unseen members "
+            f"{fit['order']:.2f} ({fit['low']:.2f} to {fit['high']:.2f})"
+        )
+    for reason in found.refused:
+        yield f"refused: {reason}"
+    for name, natural in found.natural.items():
+        share = found.recommended[f"share:{name}"]
+        yield f"cell {name:<15} {100 * natural:6.2f} % natural, {100 * share:6.2f} % recommended"
+    for gain in found.gains:
+        yield (
+            f"gain over {gain['over']:<15} {100 * gain['mean']:6.2f} % "
+            f"({100 * gain['low']:.2f} to {100 * gain['high']:.2f})"
+        )
+    yield f"advice: {found.advice}"
+
+
+def evidence(lake: str, stage: str | None = None) -> Evidence:
+    """The newest ablation of a lake. PlanError if there is none."""
+    lake = storage.absolute(lake)
+    folder = storage.join(lake, "ablations")
+    chosen = [n for n in storage.names(folder) if stage is None or n.split("@")[0] == stage]
+    every = [storage.get_or_none(storage.join(folder, name, EVIDENCE)) for name in chosen]
+    found = [json.loads(data) for data in every if data is not None]
+    if not found:
+        raise PlanError(
+            f"the lake {lake} has no finished ablation{f' of {stage}' if stage else ''}; make one with "
+            f"`tokenmill ablate PLAN --lake {lake}`"
+        )
+    return Evidence(**max(found, key=lambda one: one["options"]["finished"]))
+
+
+def as_yaml(mixture: Mixture, comment: str) -> str:
+    """A mixture file that `tokenmill run` takes as it is."""
+    content = mixture.model_dump(exclude_defaults=True, exclude_none=True)
+    out = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 110
+    yaml.dump(content, out)
+    return "".join(f"# {line}\n" for line in comment.splitlines()) + out.getvalue()
+
+
+# ---------------------------------------------------------------- the work
+
+
+def _ablated(context: Context, options: step.Options, rounds: int) -> Evidence:
+    from mixers import ablation
+
+    step.check(context, options)
+    job = step.job_of(context, options)
+    step.prepare(context, job)
+    setting = step.setting_of(job, options.size)
+    members = draws(options.prior, options.proxies, options.seed)
+    swarm = step.trained(
+        context, job, "swarm", options.size, _groups("member", members, options.seed)
+    )
+    tuned = ablation.tune(setting, members, _losses(swarm), seed=options.seed)
+    for number in range(1, rounds):
+        more = draws(
+            tuned.recommended, options.proxies, options.seed + number, narrow=SECOND**number
+        )
+        name = f"swarm-{number + 1}"
+        groups = _groups("member", more, options.seed)
+        swarm = pl.concat([swarm, step.trained(context, job, name, options.size, groups)])
+        members = [*members, *more]
+        tuned = ablation.tune(setting, members, _losses(swarm), seed=options.seed)
+    candidates = ablation.candidates(setting, tuned)
+    seeds = [options.seed + 1000 + n for n in range(options.seeds)]
+    trials = _confirmed(context, job, candidates, seeds)
+    targets = [fit.target for fit in tuned.fits]
+    gains = ablation.gains(trials, targets)
+    found = Evidence(
+        stage=options.stage,
+        where=job.root.path,
+        options={k: v for k, v in options.__dict__.items() if k not in ("prior",)}
+        | {"rounds": rounds, "finished": len(swarm)},
+        pool=step.notes_of(job),
+        swarm={name: values.tolist() for name, values in _losses(swarm).items()},
+        described=_columns(ablation.described(setting, members)),
+        fits=[
+            {k: v for k, v in asdict(replace(fit, predict=lambda x: x)).items() if k != "predict"}
+            | {"unseen": fit.unseen.tolist()}
+            for fit in tuned.fits
+        ],
+        refused=list(tuned.refused),
+        warnings=list(tuned.warnings),
+        recommended={
+            k: v[0] for k, v in _columns(ablation.described(setting, [tuned.recommended])).items()
+        },
+        natural=setting.supply.shares,
+        trials={m: {t: v.tolist() for t, v in of.items()} for m, of in trials.items()},
+        gains=[asdict(gain) for gain in gains],
+        advice=ablation.advice(gains),
+        copies=ablation.copies_by_rank(setting, tuned.recommended),
+    )
+    _write(job, found, tuned.recommended)
+    return found
+
+
+def _groups(
+    label: str, mixtures: Sequence[Mixture], seed: int
+) -> list[Sequence[tuple[str, Mixture, int]]]:
+    members = [(f"{label} {n}", mixture, seed) for n, mixture in enumerate(mixtures)]
+    return step.grouped(members)
+
+
+def _confirmed(
+    context: Context, job: step.Job, candidates: Mapping[str, Mixture], seeds: Sequence[int]
+) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
+    """All candidates of a seed are one group."""
+    groups = [[(name, mixture, seed) for name, mixture in candidates.items()] for seed in seeds]
+    table = step.trained(context, job, "confirm", job.options.confirm_size, groups)
+    found: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    for name in candidates:
+        mine = table.filter(pl.col("name") == name).sort("seed")
+        found[name] = _losses(mine)
+    return found
+
+
+def _losses(table: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+    return {
+        name.removeprefix(TARGET): table[name].to_numpy()
+        for name in table.columns
+        if name.startswith(TARGET)
+    }
+
+
+def _columns(design: Any) -> dict[str, list[float]]:
+    return dict(zip(design.names, design.values.T.tolist(), strict=True))
+
+
+def _write(job: step.Job, found: Evidence, mixture: Mixture) -> None:
+    named = mixture.model_copy(update={"name": f"{job.options.stage}-tuned"})
+    comment = (
+        f"Written by `tokenmill ablate`: {len(next(iter(found.swarm.values())))} proxies of {job.options.size}, "
+        f"{job.options.tokens:,} tokens each.\n{found.advice}"
+    )
+    storage.put(job.root.file_uri(MIXTURE), as_yaml(named, comment).encode())
+    storage.put(job.root.file_uri(EVIDENCE), json.dumps(asdict(found), indent=1).encode())
