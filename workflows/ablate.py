@@ -1,7 +1,7 @@
 """`tokenmill ablate`: tune a stage's mixture on a swarm of proxies, and say whether the result is better.
 
 The steps up to `split` are done where they are missing, then `workflows.steps.ablate`; everything lies in the lake
-under `ablations/<stage>@<fingerprint>`, so the same command goes on where it was stopped. In the end two files stand there:
+under `ablations/<stage>@<fingerprint>`, so the same command goes on where it was stopped. In the end two files stand:
 `mixture.yaml`, which a plan's stage can name as it is, and `ablation.json`, the evidence (`Evidence`).
 """
 
@@ -55,6 +55,7 @@ class Evidence:
     gains: list[dict[str, Any]] = field(default_factory=list)
     advice: str = ""
     copies: list[dict[str, Any]] = field(default_factory=list)  # by cell and tenth of its ranks
+    languages: list[dict[str, Any]] = field(default_factory=list)  # shares, natural and recommended
 
 
 def ablate(
@@ -213,6 +214,7 @@ def _ablated(context: Context, options: step.Options, rounds: int) -> Evidence:
         gains=[asdict(gain) for gain in gains],
         advice=ablation.advice(gains),
         copies=ablation.copies_by_rank(setting, tuned.recommended),
+        languages=step.by_language(job, setting, tuned.recommended),
     )
     _write(job, found, tuned.recommended)
     return found

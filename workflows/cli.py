@@ -519,6 +519,73 @@ def ablate(
     click.echo(f"wrote {lake}/{found.where}/{ablating.MIXTURE} and {ablating.EVIDENCE}")
 
 
+@main.command("ablate-report")
+@lake_option
+@click.option("--stage", help="Whose ablation; by default the newest of any.")
+@click.option("--out", help="Where to write the page; by default beside the evidence in the lake.")
+def ablate_report(lake: str, stage: str | None, out: str | None) -> None:
+    """Write the page of an ablation."""
+    from workflows.ablation_page import write_page
+
+    click.echo(f"wrote {write_page(lake, stage, out)}")
+
+
+@main.group()
+def mixture() -> None:
+    """Read, compare and try mixture files."""
+
+
+@mixture.command()
+@click.argument("file")
+@json_option
+def show(file: str, as_json: bool) -> None:
+    """What FILE says."""
+    from workflows import mixtures
+    from workflows.plan import load_mixture
+
+    found = load_mixture(file)
+    if as_json:
+        click.echo(found.model_dump_json(indent=1))
+        return
+    for line in mixtures.show(found):
+        click.echo(line)
+
+
+@mixture.command()
+@click.argument("one")
+@click.argument("other")
+def diff(one: str, other: str) -> None:
+    """What OTHER has otherwise than ONE."""
+    from workflows import mixtures
+    from workflows.plan import load_mixture
+
+    for line in mixtures.diff(load_mixture(one), load_mixture(other)):
+        click.echo(line)
+
+
+@mixture.command()
+@click.argument("file")
+@click.option("--plan", required=True, help="The plan of the lake.")
+@lake_option
+@click.option("--stage", default="general", show_default=True, help="Whose budget is spent.")
+@click.option("--without-models", is_flag=True, help="Leave out all that the plan asks of models.")
+@json_option
+def simulate(
+    file: str, plan: str, lake: str, stage: str, without_models: bool, as_json: bool
+) -> None:
+    """What FILE would select, without writing it: tokens per cell, repetition, documents at the margin."""
+    from workflows import mixtures
+    from workflows.plan import load_mixture, load_plan
+
+    loaded = load_plan(plan, models=not without_models)
+    found = mixtures.simulate(loaded, lake, stage, load_mixture(file))
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+        return
+    for line in mixtures.lines(found):
+        click.echo(line)
+
+
 def _fail(ctx: click.Context, message: str, code: int) -> None:
     if ctx.obj and ctx.obj.get("debug"):
         log.exception("traceback")

@@ -34,8 +34,8 @@ from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.languages import LANGUAGES
 from corpus.randomness import id_words, uniform
 from corpus.tokenizer import VOCABULARY, Tokenizer
-from mixers.composition import Supply, supply
-from mixers.mixture import Mixture
+from mixers.composition import Supply, expected, supply
+from mixers.mixture import NO_LANGUAGE, OTHER, Mixture
 from mixers.selection import Compiled, compiled, judge
 from mixers.splits import TARGETS, VALIDATION
 from mixers.swarm import with_reverses
@@ -423,3 +423,25 @@ def notes_of(job: Job) -> dict[str, Any]:
     """What the setting holds: tokens, bytes, and the tokens of each target."""
     (entry,) = job.folder("setting").entries().values()
     return entry.notes
+
+
+def by_language(job: Job, setting: Any, mixture: Mixture) -> list[dict[str, Any]]:
+    """`language`, and its share of the tokens of the pool and of what a mixture takes; code is `-`."""
+    of = setting.supply
+    copies = expected(of, mixture, setting.budget, setting.cap)
+    _, frame, _ = _loaded(job.folder("setting"))
+    kind, language = (frame[name].gather(of.rows) for name in ("kind", "language"))
+    rows = pl.DataFrame({"kind": kind, "language": language, "there": of.tokens})
+    name = pl.when(pl.col("kind") == "code").then(pl.lit(NO_LANGUAGE)).otherwise("language")
+    return (
+        rows.with_columns(taken=pl.Series(of.tokens * copies))
+        .group_by(language=name.fill_null(OTHER))
+        .agg(pl.col("there", "taken").sum())
+        .select(
+            "language",
+            natural=pl.col("there") / pl.col("there").sum(),
+            recommended=pl.col("taken") / pl.col("taken").sum(),
+        )
+        .sort("language")
+        .to_dicts()
+    )
