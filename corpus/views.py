@@ -81,7 +81,7 @@ class Lake:
         return self._scan("tokens", sources)
 
     def selections(self, stage: str, *sources: str) -> pl.LazyFrame:
-        """`id`, `copies`, `expected`, `reason`, `cell` of each document for one stage."""
+        """`id`, `copies`, `expected`, `reason`, `cell`, `score` of each document for one stage."""
         return self._scan(f"selections/{stage}", sources)
 
     def dead_letters(self, *sources: str) -> pl.LazyFrame:

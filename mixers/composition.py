@@ -26,7 +26,7 @@ import polars as pl
 from corpus.randomness import id_words, uniform
 from mixers.allocation import fill
 from mixers.mixture import Mixture
-from mixers.quality import BINS, binned, copies, ranks
+from mixers.quality import BINS, copies, ranks
 from mixers.selection import Compiled, judge
 
 REVERSED = "-"  # before the name of a criterion that is another one backwards
@@ -168,4 +168,5 @@ def _ranks(values: Floats, tokens: Floats) -> Floats:
 
 
 def _bins(score: Floats) -> Integers:
-    return pl.select(binned(pl.lit(pl.Series(score)))).to_series().to_numpy().astype(np.int64)
+    """`mixers.quality.binned`, over an array."""
+    return np.clip(np.floor(score * BINS + 1e-3), 0, BINS - 1).astype(np.int64)

@@ -59,7 +59,7 @@ def optimum(problem: Problem, starts: Sequence[Mixture], seed: int = 0) -> Mixtu
     first = np.array([_numbers(problem, mixture) for mixture in starts])
     bounds = _bounds(problem)
     first = np.clip(first, bounds[:, 0], bounds[:, 1])
-    order = np.argsort([cost(one) for one in first], kind="stable")
+    order = np.argsort(cost(first.T), kind="stable")
     found = []
     for number in range(SEEDS):
         random = np.random.default_rng([seed, number])
@@ -73,6 +73,8 @@ def optimum(problem: Problem, starts: Sequence[Mixture], seed: int = 0) -> Mixtu
             maxiter=ROUNDS,
             rng=random,
             polish=False,
+            vectorized=True,
+            updating="deferred",
             tol=1e-4,
         )
         found.append(result.x)
@@ -96,16 +98,20 @@ def divergence(shares: Mapping[str, float], prior: Mapping[str, float]) -> float
     )
 
 
-def _cost(problem: Problem) -> Callable[[Floats], float]:
+def _cost(problem: Problem) -> Callable[[Floats], Floats]:
+    """Of candidates, a column each."""
     before = predicted(problem, problem.prior)
     planned = _shares(problem, problem.prior)
+    cells = len(problem.supply.cells)
 
-    def cost(numbers: Floats) -> float:
-        mixture = _mixture(problem, numbers)
-        row = _described(problem, mixture)
-        losses = [float(f.predict(row[None])[0]) / before[f.target] for f in problem.fits]
-        shares = dict(zip(problem.supply.cells, row[: len(problem.supply.cells)], strict=True))
-        return float(np.mean(losses)) + problem.pull * divergence(shares, planned)
+    def cost(columns: Floats) -> Floats:
+        rows = np.array([_described(problem, _mixture(problem, one)) for one in columns.T])
+        losses = np.mean([f.predict(rows) / before[f.target] for f in problem.fits], axis=0)
+        pulled = [
+            divergence(dict(zip(problem.supply.cells, row[:cells].tolist(), strict=True)), planned)
+            for row in rows
+        ]
+        return np.asarray(losses + problem.pull * np.array(pulled))
 
     return cost
 

@@ -29,6 +29,7 @@ from workflows.steps import ablate as step
 from workflows.steps.context import Context
 
 MIXTURE, EVIDENCE = "mixture.yaml", "ablation.json"
+LAST = "ablations/{}.json"  # where the ablation of a stage lies that ended last
 TARGET = "target:"
 BEFORE = ("read", "transcribe", "annotate", "refine", "synthesise", "deduplicate", "split")
 SECOND = 2.0  # how much closer a second swarm is drawn, around the first optimum
@@ -63,7 +64,6 @@ def ablate(
     lake: str,
     options: step.Options,
     *,
-    rounds: int = 1,
     address: str | None = None,
     num_cpus: int | None = None,
     progress: Progress | None = None,
@@ -72,7 +72,7 @@ def ablate(
     found: list[Evidence] = []
 
     def ablating(context: Context) -> None:
-        found.append(_ablated(context, options, rounds))
+        found.append(_ablated(context, options))
 
     steps = {name: STEPS[name] for name in BEFORE} | {"ablate": ablating}
     run(plan, lake, steps=steps, address=address, num_cpus=num_cpus, progress=progress)
@@ -106,6 +106,7 @@ def options(plan: Plan, prior: Mixture | None, asked: Mapping[str, Any]) -> step
         vocabulary=asked["vocabulary"],
         seeds=asked["seeds"],
         seed=asked["seed"],
+        rounds=asked["rounds"],
         targets=storage.absolute(asked["targets"]) if asked["targets"] else "",
         device=asked["device"],
     )
@@ -136,19 +137,17 @@ def lines(found: Evidence) -> Iterator[str]:
     yield f"advice: {found.advice}"
 
 
-def evidence(lake: str, stage: str | None = None) -> Evidence:
-    """The newest ablation of a lake. PlanError if there is none."""
+def evidence(lake: str, stage: str) -> Evidence:
+    """The ablation of a stage that ended last. PlanError if there is none."""
     lake = storage.absolute(lake)
-    folder = storage.join(lake, "ablations")
-    chosen = [n for n in storage.names(folder) if stage is None or n.split("@")[0] == stage]
-    every = [storage.get_or_none(storage.join(folder, name, EVIDENCE)) for name in chosen]
-    found = [json.loads(data) for data in every if data is not None]
-    if not found:
+    pointer = storage.get_or_none(storage.join(lake, LAST.format(stage)))
+    if pointer is None:
         raise PlanError(
-            f"the lake {lake} has no finished ablation{f' of {stage}' if stage else ''}; make one with "
-            f"`tokenmill ablate PLAN --lake {lake}`"
+            f"the lake {lake} has no finished ablation of {stage}; make one with "
+            f"`tokenmill ablate PLAN --stage {stage} --lake {lake}`"
         )
-    return Evidence(**max(found, key=lambda one: one["options"]["finished"]))
+    where = json.loads(pointer)["path"]
+    return Evidence(**json.loads(storage.get(storage.join(lake, where, EVIDENCE))))
 
 
 def as_yaml(mixture: Mixture, comment: str) -> str:
@@ -165,11 +164,13 @@ def as_yaml(mixture: Mixture, comment: str) -> str:
 # ---------------------------------------------------------------- the work
 
 
-def _ablated(context: Context, options: step.Options, rounds: int) -> Evidence:
+def _ablated(context: Context, options: step.Options) -> Evidence:
     from mixers import ablation
 
     step.check(context, options)
     job = step.job_of(context, options)
+    if (data := storage.get_or_none(job.root.file_uri(EVIDENCE))) is not None:
+        return Evidence(**json.loads(data))
     step.prepare(context, job)
     setting = step.setting_of(job, options.size)
     members = draws(options.prior, options.proxies, options.seed)
@@ -177,7 +178,7 @@ def _ablated(context: Context, options: step.Options, rounds: int) -> Evidence:
         context, job, "swarm", options.size, _groups("member", members, options.seed)
     )
     tuned = ablation.tune(setting, members, _losses(swarm), seed=options.seed)
-    for number in range(1, rounds):
+    for number in range(1, options.rounds):
         more = draws(
             tuned.recommended, options.proxies, options.seed + number, narrow=SECOND**number
         )
@@ -194,8 +195,7 @@ def _ablated(context: Context, options: step.Options, rounds: int) -> Evidence:
     found = Evidence(
         stage=options.stage,
         where=job.root.path,
-        options={k: v for k, v in options.__dict__.items() if k not in ("prior",)}
-        | {"rounds": rounds, "finished": len(swarm)},
+        options={k: v for k, v in options.__dict__.items() if k != "prior"},
         pool=step.notes_of(job),
         swarm={name: values.tolist() for name, values in _losses(swarm).items()},
         described=_columns(ablation.described(setting, members)),
@@ -260,3 +260,5 @@ def _write(job: step.Job, found: Evidence, mixture: Mixture) -> None:
     )
     storage.put(job.root.file_uri(MIXTURE), as_yaml(named, comment).encode())
     storage.put(job.root.file_uri(EVIDENCE), json.dumps(asdict(found), indent=1).encode())
+    pointer = storage.join(job.root.root, LAST.format(job.options.stage))
+    storage.put(pointer, json.dumps({"path": job.root.path}).encode())

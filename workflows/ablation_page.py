@@ -24,8 +24,8 @@ ACROSS = 3  # charts of targets beside each other
 RED, GREEN, GREY = "#b3412e", "#2c7a4b", "#8a8f98"
 
 
-def write_page(lake: str, stage: str | None, out: str | None) -> str:
-    """Write the page of the newest ablation, by default beside its evidence; returns where it stands."""
+def write_page(lake: str, stage: str, out: str | None) -> str:
+    """Write the page of a stage's last ablation, by default beside its evidence; returns where it stands."""
     found = evidence(lake, stage)
     target = out or storage.join(storage.absolute(lake), found.where, PAGE)
     storage.put(storage.absolute(target), render(found).encode())

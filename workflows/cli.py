@@ -504,7 +504,6 @@ def ablate(
         loaded,
         lake,
         ablating.options(loaded, load_mixture(prior) if prior else None, asked),
-        rounds=asked["rounds"],
         address=ray_address,
         num_cpus=num_cpus,
         progress=Progress(quiet=ctx.obj["quiet"]),
@@ -521,9 +520,9 @@ def ablate(
 
 @main.command("ablate-report")
 @lake_option
-@click.option("--stage", help="Whose ablation; by default the newest of any.")
+@click.option("--stage", default="general", show_default=True, help="Whose ablation.")
 @click.option("--out", help="Where to write the page; by default beside the evidence in the lake.")
-def ablate_report(lake: str, stage: str | None, out: str | None) -> None:
+def ablate_report(lake: str, stage: str, out: str | None) -> None:
     """Write the page of an ablation."""
     from workflows.ablation_page import write_page
 

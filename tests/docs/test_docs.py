@@ -85,6 +85,15 @@ def test_snippets_of_inspect_run(number: int, small_lake: str) -> None:
         assert value.height > 0
 
 
+def test_the_script_of_ablations_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    (script,) = blocks(ROOT / "docs" / "ablations.md", "python")
+    names: dict[str, Any] = {}
+    evaluate(script, names)
+    assert capsys.readouterr().out.startswith(("take the recommended", "keep your present"))
+    assert names["found"].recommended.cells[0].criteria == {"cleanness": 1.0}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(without_code(page)):

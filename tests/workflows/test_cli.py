@@ -18,6 +18,7 @@ def tokenmill(*arguments: str):
 
 COMMANDS = ["init", "run", "status", "audit", "trace", "inspect", "report", "languages"]
 COMMANDS += ["recipes", "try", "label", "evaluate", "train-student"]
+COMMANDS += ["ablate", "ablate-report", "mixture"]
 
 
 def test_every_command_has_help_and_is_documented(request):

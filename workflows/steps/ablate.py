@@ -66,6 +66,7 @@ class Options:
     vocabulary: int
     seeds: int
     seed: int
+    rounds: int = 1
     targets: str = ""  # JSON Lines with `target` and `text`
     device: str = "cpu"
 

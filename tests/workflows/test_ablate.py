@@ -1,0 +1,306 @@
+"""`tokenmill ablate` on a small lake: it ends, says the same again, goes on after a kill, and its mixture runs."""
+
+import json
+import random
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("torch")
+
+from corpus import open_lake, storage
+from corpus.errors import PlanError
+from corpus.lake import Folder
+from mixers.mixture import Mixture
+from tests.workflows.lakes import plan_of
+from workflows import mixtures
+from workflows.ablate import EVIDENCE, MIXTURE, ablate, evidence, options
+from workflows.ablation_page import render, write_page
+from workflows.cli import main
+from workflows.engine import StepError
+from workflows.plan import load_mixture, load_plan
+from workflows.run import run
+from workflows.steps import ablate as step
+
+PLAN = """\
+name: ablated
+seed: 3
+sources:
+  - {name: plain, reader: jsonl, path: plain.jsonl, kind: web}
+  - {name: numbers, reader: jsonl, path: numbers.jsonl, kind: math}
+annotate: {language: {}, statistics: {}}
+deduplicate: {max_source_loss: 1.0}
+split: {validation: 0.05, targets: 0.2}
+stages:
+  general: {seq_len: 256, budget: 40000, mixture: cells.yaml}
+resources: {part_bytes: 40000, bucket_tokens: 40000}
+"""
+CELLS = """\
+name: cells
+criteria:
+  length: {of: n_words, worst: 20, best: 120}
+cells:
+  - {name: web, where: kind = 'web', share: 0.7}
+  - {name: math, where: kind = 'math', share: 0.3}
+"""
+WORDS = ["river", "stone", "garden", "letter", "window", "yellow", "travel", "number", "market"]
+ASKED = {
+    "stage": "general",
+    "params": "0.1M",
+    "confirm_params": "0.1M",
+    "proxies": 10,
+    "tokens": 20_000,
+    "seeds": 2,
+    "vocabulary": 400,
+    "seed": 1,
+    "targets": "",
+    "device": "cpu",
+    "rounds": 1,
+}
+
+
+def texts() -> dict[str, str]:
+    random_ = random.Random(5)
+    plain = [
+        " ".join(random_.choices(WORDS, k=random_.randrange(30, 120))).capitalize() + "."
+        for _ in range(300)
+    ]
+    numbers = [
+        "Sums of numbers: "
+        + "; ".join(
+            f"{a} and {b} make {a + b}"
+            for a, b in ((random_.randrange(90), random_.randrange(90)) for _ in range(12))
+        )
+        for _ in range(260)
+    ]
+    return {
+        "plain.jsonl": "".join(json.dumps({"text": t}) + "\n" for t in plain),
+        "numbers.jsonl": "".join(json.dumps({"text": t}) + "\n" for t in numbers),
+        "cells.yaml": CELLS,
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("ablated")
+    plan_of(place, PLAN, {}, texts())
+    return place
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    plan = load_plan(str(folder / "plan.yaml"))
+    return ablate(plan, str(folder / "lake"), options(plan, None, ASKED), num_cpus=2)
+
+
+def test_the_evidence_holds_together(done, folder):
+    assert done.pool["tokens"] == pytest.approx(0.5 * sum_of_train(folder), rel=0.15)
+    assert set(done.swarm) == set(done.pool["targets"]) >= {"math"}
+    assert all(len(values) == 10 for values in done.swarm.values())
+    shares = [done.recommended[f"share:{name}"] for name in ("web", "math")]
+    assert sum(shares) == pytest.approx(1)
+    assert {gain["over"] for gain in done.gains} >= {"prior", "natural", "unimax", "top-k"}
+    assert done.advice.startswith(("take the recommended", "keep your present"))
+    assert sum(row["recommended"] for row in done.languages) == pytest.approx(1)
+
+
+def sum_of_train(folder) -> int:
+    lake = open_lake(str(folder / "lake"))
+    frame = lake.documents(annotations=[]).filter(pl.col("split") == "train")
+    return frame.select(pl.col("n_tokens").sum()).collect().item()
+
+
+def test_losses_are_between_nothing_and_guessing(done):
+    for target, values in done.swarm.items():
+        assert all(0.1 < value < 9 for value in values), target
+
+
+def test_a_second_run_trains_nothing_and_says_the_same(done, folder, monkeypatch):
+    monkeypatch.setattr(
+        "workflows.engine.Engine._start", lambda self: pytest.fail("Ray was started")
+    )
+    plan = load_plan(str(folder / "plan.yaml"))
+    assert ablate(plan, str(folder / "lake"), options(plan, None, ASKED)) == done
+    assert evidence(str(folder / "lake"), "general") == done
+
+
+def test_another_lake_has_equal_losses_though_a_group_was_killed(
+    done, folder, monkeypatch, tmp_path
+):
+    plan = load_plan(str(folder / "plan.yaml"))
+    lake = str(tmp_path / "lake")
+    asked = options(plan, None, ASKED)
+    real = step.train_group
+
+    def killed(job, folder_, item):
+        if folder_.path.endswith("swarm") and item["key"] == "00001":
+            raise OSError("the machine went away")
+        return real(job, folder_, item)
+
+    monkeypatch.setattr(step, "train_group", killed)
+    monkeypatch.setattr("workflows.engine.Engine.map", _here)
+    with pytest.raises(StepError, match="the machine went away"):
+        ablate(plan, lake, asked)
+    monkeypatch.setattr(step, "train_group", real)
+    again = ablate(plan, lake, asked)
+    assert again.swarm == pytest.approx(done.swarm, rel=1e-4)
+    assert again.pool == done.pool
+
+
+def _here(self, step_name, task, items, *, at_once=None):
+    """The engine without Ray: tasks one by one, in this process."""
+    errors = []
+    for item in items:
+        try:
+            task(item)
+        except OSError as error:
+            errors.append(str(error))
+    if errors:
+        raise StepError("; ".join(errors))
+
+
+def test_the_recommended_mixture_runs_as_it_is_and_its_shares_are_met(done, folder):
+    place = storage.join(str(folder / "lake"), done.where)
+    mixture = load_mixture(storage.join(place, MIXTURE))
+    (folder / "tuned.yaml").write_text(storage.get(storage.join(place, MIXTURE)).decode())
+    (folder / "tuned-plan.yaml").write_text(PLAN.replace("cells.yaml", "tuned.yaml"))
+    plan = load_plan(str(folder / "tuned-plan.yaml"))
+    layout = run(plan, str(folder / "lake"), num_cpus=2)
+    rows = pl.concat(
+        [
+            pl.read_parquet(f.file_uri(part))
+            .join(
+                pl.read_parquet(layout.tokens[source].file_uri(part), columns=["id", "n_tokens"]),
+                on="id",
+            )
+            .with_columns(source=pl.lit(source))
+            for (_, source), f in layout.selections.items()
+            for part in f.parts()
+        ]
+    ).filter(pl.col("cell").is_not_null())
+    size = (pl.col("n_tokens") + 1) * pl.col("copies")
+    drawn = dict(rows.group_by("source").agg(size.sum()).iter_rows())
+    expected = dict(
+        rows.group_by("source")
+        .agg(((pl.col("n_tokens") + 1) * pl.col("expected")).sum())
+        .iter_rows()
+    )
+    asked = {cell.name: cell.share for cell in mixture.cells}
+    error = (
+        3
+        * np.sqrt(rows.select(((pl.col("n_tokens") + 1) ** 2).sum()).item())
+        / 2
+        / sum(drawn.values())
+    )
+    assert drawn["plain"] / sum(drawn.values()) == pytest.approx(
+        expected["plain"] / sum(expected.values()), abs=max(0.005, error)
+    )
+    assert set(asked) == {"web", "math"}
+    assert rows["copies"].max() <= 4
+    assert json.loads(storage.get(storage.join(place, EVIDENCE)))["advice"] == done.advice
+
+
+def test_the_page_stands_alone_and_shows_every_chart(done, folder):
+    where = write_page(str(folder / "lake"), "general", None)
+    text = storage.get(where).decode()
+    assert text.count("<svg") == 7
+    assert "http" not in text.replace("http://www.w3.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
+    assert done.advice[1:] in text
+    assert render(done) == text
+
+
+def test_what_a_mixture_would_select_is_what_is_selected(done, folder):
+    plan = load_plan(str(folder / "plan.yaml"))
+    cut = Mixture.model_validate(
+        {
+            "name": "cut",
+            "criteria": {"length": {"of": "n_words", "worst": 20, "best": 120}},
+            "cells": [
+                {
+                    "name": "web",
+                    "where": "kind = 'web'",
+                    "share": 1,
+                    "criteria": {"length": 1},
+                    "cutoff": 0.5,
+                }
+            ],
+        }
+    )
+    found = mixtures.simulate(plan, str(folder / "lake"), "general", cut)
+    (web,) = found.cells
+    assert web["planned"] == pytest.approx(
+        web["supply"] / 2 * 4, rel=0.02
+    )  # four copies of the better half
+    assert web["copies"] == 4
+    assert found.reasons["no_cell"] > 50
+    sides = {
+        side: [row["score"] for row in found.margin if row["side"] == side]
+        for side in ("in", "out")
+    }
+    assert max(sides["out"]) < min(sides["in"])
+    shown = list(mixtures.lines(found))
+    assert any(line.startswith("not eligible: no_cell") for line in shown)
+
+
+def test_differences_by_hand():
+    one = Mixture.model_validate({"name": "a", "cells": [{"name": "x", "share": 1}]})
+    other = one.model_copy(
+        update={
+            "cells": [one.cells[0], one.cells[0].model_copy(update={"name": "y", "share": 3.0})]
+        }
+    )
+    assert "x share                          1 -> 0.25" in list(mixtures.diff(one, other))
+    assert list(mixtures.diff(one, one)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stage": "genral"}, "did you mean 'general'"),
+        ({"params": "2M"}, "--params: unknown size '2M'"),
+        ({"tokens": 50_000}, "a proxy would read as much as the stage's budget of 40,000"),
+        ({"vocabulary": 10}, "--vocabulary 10 must be 257 to 65,536"),
+        ({"targets": "nowhere.jsonl"}, "--targets: there is no file nowhere.jsonl"),
+    ],
+)
+def test_wrong_uses_name_the_value_and_the_remedy(done, folder, change, message):
+    plan = load_plan(str(folder / "plan.yaml"))
+    with pytest.raises(PlanError, match=message):
+        ablate(plan, str(folder / "lake"), options(plan, None, ASKED | change))
+
+
+def test_a_mixture_without_cells_says_what_to_do(done, folder):
+    plan = load_plan(str(folder / "plan.yaml"))
+    with pytest.raises(PlanError, match="has no cells, so there is nothing to tune"):
+        ablate(plan, str(folder / "lake"), options(plan, Mixture(name="bare"), ASKED))
+
+
+def test_targets_of_the_user_and_what_they_share_with_the_pool(folder, done):
+    targets = folder / "targets.jsonl"
+    shared = json.loads((folder / "plain.jsonl").read_text().splitlines()[0])["text"]
+    fresh = [" ".join(random.Random(n).choices(WORDS[::-1], k=60)) for n in range(80)]
+    rows = [{"target": "mine", "text": text} for text in [*fresh, shared]]
+    targets.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plan = load_plan(str(folder / "plan.yaml"))
+    asked = options(plan, None, ASKED | {"targets": str(targets), "tokens": 39_000, "proxies": 8})
+    found = ablate(plan, str(folder / "lake"), asked, num_cpus=2)
+    assert found.pool["targets"]["mine"] > 2000
+    in_pool = Folder(str(folder / "lake"), f"{found.where}/setting").parts()
+    assert in_pool == ["pool.parquet"]
+    assert found.pool["shared"]["mine"] <= 1
+
+
+def test_the_commands_print_what_they_found(done, folder):
+    lake = str(folder / "lake")
+    shown = CliRunner().invoke(main, ["ablate-report", "--lake", lake])
+    assert shown.exit_code == 0
+    assert shown.output.startswith("wrote ")
+    shown = CliRunner().invoke(main, ["mixture", "show", str(folder / "cells.yaml")])
+    assert "web                   70.00 %  all alike" in shown.output
+    shown = CliRunner().invoke(main, ["ablate-report", "--lake", lake, "--stage", "nothing"])
+    assert shown.exit_code == 2
+    assert "has no finished ablation of nothing" in shown.output
