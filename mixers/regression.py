@@ -31,7 +31,7 @@ SHARE = "share:"
 SMALL = 3e-3
 LENGTHS = (0.05, 0.1, 0.2, 0.4, 0.8)
 NOISES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0)
-PENALTIES = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1)
+PENALTIES = (1e-5, 1e-3, 1e-1)
 FOLDS = 8
 SAMPLES = 1000
 LEVEL = 0.95
@@ -65,7 +65,7 @@ def log_linear(design: Design, losses: Floats, penalty: float | None = None) -> 
     """Fit one target; the penalty on the slopes by cross-validation unless it is given."""
     if penalty is None:
         unseen = [
-            _held_out(partial(log_linear, penalty=one), design, losses, 4) for one in PENALTIES
+            _held_out(partial(log_linear, penalty=one), design, losses, 3) for one in PENALTIES
         ]
         penalty = PENALTIES[int(np.argmin([np.mean((one - losses) ** 2) for one in unseen]))]
     x, scale = _standard(design.values)
@@ -82,7 +82,7 @@ def log_linear(design: Design, losses: Floats, penalty: float | None = None) -> 
     start = np.concatenate(
         [[low - spread], [np.log(y.mean() - low + spread)], np.zeros(x.shape[1])]
     )
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
     return lambda asked: found[0] + np.exp(np.clip(found[1] + scale(asked) @ found[2:], -50, 50))
 
 
