@@ -12,12 +12,15 @@
 Every figure but `ece` is a function of the confusion matrix, or of a few counts. The interval is the bootstrap's, over
 texts: drawing texts anew is drawing the counts of the matrix's cells from a multinomial, all samples at once. Null
 labels are left out and counted; a figure of fewer than two texts is null.
+
+A `share` has Wilson's interval (1927, J. Am. Stat. Assoc. 22), which holds for few texts and near 0 and 1, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +30,7 @@ from annotators.taxonomy import Kind
 SAMPLES = 1000
 LEVEL = 0.95  # of an interval
 BINS = 10
+_QUANTILE = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -144,17 +148,52 @@ def micro_f1(gold: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_], seed: in
     return Score(value=value, low=float(low), high=float(high), texts=len(gold))
 
 
+def share(hits: int, texts: int) -> Score:
+    """Of right answers."""
+    if not texts:
+        return Score(value=None, low=None, high=None, texts=0)
+    value, spread = hits / texts, _QUANTILE**2 / texts
+    middle, half = value + spread / 2, (spread * (value * (1 - value) + spread / 4)) ** 0.5
+    low, high = (min(max(end / (1 + spread), 0.0), 1.0) for end in (middle - half, middle + half))
+    return Score(value=value, low=low, high=high, texts=texts)
+
+
+def mean(values: Floats, seed: int = 0) -> Score:
+    """Of a number for each text."""
+    if len(values) < 2:
+        return Score(value=None, low=None, high=None, texts=len(values))
+    drawn = np.random.default_rng(seed).integers(0, len(values), (SAMPLES, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Score(value=float(values.mean()), low=float(low), high=float(high), texts=len(values))
+
+
 def calibration_error(sure: Sequence[float], right: Sequence[bool]) -> float | None:
     """Expected calibration error: how far confidence is from the share of right answers, over bins of confidence."""
     if not len(sure):
         return None
     confidence, hit = np.asarray(sure, np.float64), np.asarray(right, np.float64)
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    bins = _bins(confidence)
     gaps = [
         abs(confidence[bins == b].mean() - hit[bins == b].mean()) * (bins == b).mean()
         for b in np.unique(bins)
     ]
     return float(sum(gaps))
+
+
+def error_by_chance(sure: Sequence[float]) -> float | None:
+    """About the calibration error that answers with this confidence have where each is right with just that
+    probability: what is right in a bin is drawn, and the mean of a normal's distance from its middle is sqrt(2 / pi)
+    standard deviations. Of few texts it is large.
+    """
+    if not len(sure):
+        return None
+    confidence = np.asarray(sure, np.float64)
+    variances = np.bincount(_bins(confidence), weights=confidence * (1 - confidence))
+    return float(np.sqrt(2 / np.pi * np.maximum(variances, 0)).sum() / len(confidence))
+
+
+def _bins(confidence: Floats) -> Counts:
+    return np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
 
 
 def better(

@@ -8,14 +8,12 @@ about unit variance.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_expit, log_softmax
 
-from annotators.heads import Floats, Head
+from annotators.heads import Floats, Head, probabilities_of
 from annotators.taxonomy import Kind
 
 Targets = npt.NDArray[
@@ -53,23 +51,28 @@ def fit(
     return Head(kind=kind, weights=found[: rows * size].reshape(rows, size), biases=biases)
 
 
-def calibrated(head: Head, features: npt.NDArray[np.floating], targets: Targets) -> Head:
-    """The head with the temperature that makes these texts, which it was not fitted on, the most likely."""
+def temperature_of(kind: Kind, scores: Floats, targets: Targets) -> float:
+    """The one that makes these texts the most likely; their scores are of heads that were not fitted on them."""
 
     def loss(log_temperature: float) -> float:
-        one = replace(head, temperature=float(np.exp(log_temperature)))
-        return negative_log_likelihood(head.kind, one.probabilities(features), targets)
+        found = probabilities_of(kind, scores, float(np.exp(log_temperature)))
+        return negative_log_likelihood(kind, found, targets)
 
-    best = minimize_scalar(loss, bounds=(-2, 3), method="bounded").x
-    return replace(head, temperature=float(np.exp(best)))
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 3), method="bounded").x))
 
 
 def negative_log_likelihood(kind: Kind, probabilities: Floats, targets: Targets) -> float:
     """Mean over the texts, in nats."""
+    return float(losses(kind, probabilities, targets).mean())
+
+
+def losses(kind: Kind, probabilities: Floats, targets: Targets) -> Floats:
+    """The negative log likelihood of each text, in nats."""
     found = np.clip(probabilities, _LEAST, 1 - _LEAST)
     if kind == "multi":
-        return float(-np.where(targets > 0, np.log(found), np.log1p(-found)).sum(axis=1).mean())
-    return float(-np.log(found[np.arange(len(found)), targets]).mean())
+        each = np.where(targets > 0, np.log(found), np.log1p(-found))
+        return np.asarray(-each.sum(axis=1))
+    return np.asarray(-np.log(found[np.arange(len(found)), targets]))
 
 
 # ---------------------------------------------------------------- losses: value and gradient

@@ -6,7 +6,8 @@
 | ordinal | one row of weights, and rising thresholds between the levels | of falling between two thresholds |
 | multi | a row of weights per value | one logistic each |
 
-`temperature` divides the scores; above 1 it makes a head less sure (Guo et al., arXiv 1706.04599).
+A temperature divides the scores; above 1 it makes a head less sure (Guo et al., arXiv 1706.04599). A head has one, and
+others may be given for each text.
 `annotators.fitting` finds a head's weights.
 """
 
@@ -33,11 +34,15 @@ class Head:
     biases: Floats
     temperature: float = 1.0
 
-    def probabilities(self, features: npt.NDArray[np.floating]) -> Floats:
-        """(texts, values)"""
-        return _PROBABILITIES[self.kind](self._scores(features) / self.temperature)
+    def probabilities(
+        self, features: npt.NDArray[np.floating], temperatures: Floats | None = None
+    ) -> Floats:
+        """(texts, values), at a temperature for each text, by default the head's own."""
+        at = self.temperature if temperatures is None else temperatures
+        return probabilities_of(self.kind, self.scores(features), at)
 
-    def _scores(self, features: npt.NDArray[np.floating]) -> Floats:
+    def scores(self, features: npt.NDArray[np.floating]) -> Floats:
+        """(texts, biases), from which probabilities are made."""
         # not `@`, which rounds by where a text stands among others
         found = np.einsum("tf,vf->tv", features, self.weights)
         if self.kind == "ordinal":  # of being above each threshold
@@ -46,6 +51,11 @@ class Head:
 
 
 # ---------------------------------------------------------------- probabilities
+
+
+def probabilities_of(kind: Kind, scores: Floats, temperatures: float | Floats) -> Floats:
+    """(texts, values) from a head's scores, at one temperature or at one for each text."""
+    return _PROBABILITIES[kind](scores / np.reshape(temperatures, (-1, 1)))
 
 
 def _logistic(scores: Floats) -> Floats:

@@ -10,7 +10,8 @@ For each dimension that the model has (`heads`), by its name:
 | `tier` | int8 | where there is a second student: 1, or 2 where it was asked, null without text |
 
 It abstains, with null, on the languages of a family that were read too badly when it was measured: the whole interval
-of the share of right answers lay below the floor (`annotators.training`). No guess is written.
+of the share of right answers lay below the floor (`annotators.training`). No guess is written. A family may have a
+temperature of its own, which makes answers in its languages as sure as they were right (`annotators.calibration`).
 
 What is read of a text is a vector (`annotators.vectors`), and beside it `annotators.shape`. The vectors were trained so
 that translations lie near each other, and so what is learnt from a text in one language holds in others. One pass over
@@ -55,6 +56,7 @@ NO_FAMILY = "none"  # of a text whose language is none of the 119
 _BATCH = 1 << 22
 
 Floats = npt.NDArray[np.floating]
+Floats64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,7 @@ class Student(NamedTuple):
     dimensions: Mapping[str, Dimension]
     heads: Mapping[str, Head]
     floors: Mapping[str, Mapping[str, str]]  # dimension -> family -> why it abstains
+    temperatures: Mapping[str, Mapping[str, float]]  # dimension -> family, where not the head's
     card: Mapping[str, Any]  # how it was made
 
     def features(self, texts: Sequence[str]) -> Floats:
@@ -131,6 +134,7 @@ def untaught(reader: Vectors | Encoder) -> Student:
         dimensions={},
         heads={},
         floors={},
+        temperatures={},
         card={},
     )
 
@@ -157,6 +161,7 @@ def save(student: Student, path: Path) -> None:
         "dimensions": {name: d.model_dump() for name, d in student.dimensions.items()},
         "temperatures": {name: head.temperature for name, head in student.heads.items()},
         "floors": student.floors,
+        "family_temperatures": student.temperatures,
         "card": student.card,
     }
     arrays["about"] = np.frombuffer(json.dumps(about, ensure_ascii=False).encode(), np.uint8)
@@ -197,6 +202,7 @@ def load(path: Path, encoder_at: str = "") -> Student:
             for name, dimension in dimensions.items()
         },
         floors=about["floors"],
+        temperatures=about.get("family_temperatures", {}),  # older files have none
         card=about["card"],
     )
 
@@ -302,11 +308,13 @@ class Step:
 
 def _said(student: Student, documents: pa.Table, families: Sequence[str]) -> dict[str, _Said]:
     features = student._features(documents)
-    return {
-        name: _Said(head.probabilities(features), [floors.get(family) for family in families])
-        for name, head in student.heads.items()
-        for floors in [student.floors.get(name, {})]
-    }
+    said = {}
+    for name, head in student.heads.items():
+        floors = student.floors.get(name, {})
+        at = temperatures_of(head, student.temperatures.get(name, {}), families)
+        why = [floors.get(family) for family in families]
+        said[name] = _Said(head.probabilities(features, at), why)
+    return said
 
 
 def _unsure(
@@ -348,6 +356,11 @@ def step(config: Config) -> Step:
 def family_of(labels: Sequence[str | None]) -> list[str]:
     """The family of each language, by which a student is measured."""
     return [LANGUAGES[label].family if label else NO_FAMILY for label in labels]
+
+
+def temperatures_of(head: Head, own: Mapping[str, float], families: Sequence[str]) -> Floats64:
+    """That of each text: its family's own, or the head's."""
+    return np.array([own.get(family, head.temperature) for family in families], np.float64)
 
 
 def answers(

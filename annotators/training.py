@@ -1,15 +1,17 @@
 """Fit a student's heads to labelled texts, measure them on texts kept apart, and decide what they may say.
 
 A quarter of the texts, by a hash of the text, is kept apart. On the others each dimension's penalty is chosen by
-cross-validation, its head fitted, and its temperature set on a fifth of them by a head that has not seen these. Then,
-on the quarter:
+cross-validation and its head fitted. Its temperature, and those of families (`annotators.calibration`), are set on the
+same texts, each judged by a head of the cross-validation that has not seen it. Then, on the quarter:
 
 - the figure of the head (`annotators.evaluation`), beside two answers that read nothing: the most frequent label, and a
   head of `annotators.shape` alone, fitted in the same way. A dimension whose head is not better than both, by the whole
   of the paired interval, is switched off: the student that is written has no column for it.
-- families of languages, over all texts, each judged by a head that was not fitted on it: where the whole interval of
-  the share of right answers lies below `FLOORS`, the student abstains. Right is the label, in an ordinal dimension also
-  a level beside it. Of a family with few texts the interval is wide, and tells nothing.
+- the calibration error, over all and by family, beside that with the head's one temperature.
+
+And over all texts, each judged by a head that was not fitted on it: languages and their families. Where the whole
+interval of a family's share of right answers lies below `FLOORS`, the student abstains. Right is the label, in an
+ordinal dimension also a level beside it. Of few texts the interval is wide, and tells nothing.
 
 `more` are texts that help to fit and are never measured on: labels of another origin, with their weight.
 """
@@ -17,6 +19,7 @@ on the quarter:
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,21 +27,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from annotators.calibration import Calibration, Judged, calibrate, ece, own_temperatures
 from annotators.evaluation import (
     MAIN,
     MEASURES,
     Score,
     better,
-    calibration_error,
     confusion,
     micro_f1,
     scored,
+    share,
 )
-from annotators.evaluation import accuracy as equal
-from annotators.fitting import calibrated, fit, negative_log_likelihood
-from annotators.heads import Head
+from annotators.fitting import fit, negative_log_likelihood, temperature_of
+from annotators.heads import Head, probabilities_of
 from annotators.shape import SIZE
-from annotators.student import Student, family_of
+from annotators.student import NO_FAMILY, Student, family_of, temperatures_of
 from annotators.taxonomy import Dimension
 
 PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)
@@ -65,7 +68,11 @@ class Measured:
     over_majority: Score
     over_shape: Score
     ece: float | None
+    ece_before: float | None  # with the head's temperature for all families
+    temperature: float
+    calibration: Mapping[str, Calibration]  # by family
     families: Mapping[str, Score]  # share of right answers, over all texts
+    languages: Mapping[str, Score]
     floor: float
     abstains: Mapping[str, str]
 
@@ -73,7 +80,7 @@ class Measured:
 @dataclass(frozen=True)
 class _Fitted:
     head: Head
-    unseen: Floats  # probabilities of the texts it was fitted on, each by a head without it
+    unseen: Floats  # scores of the texts it was fitted on, each by a head without it
 
 
 def kept_apart(text: str) -> bool:
@@ -95,10 +102,10 @@ def train(
     mean, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
     features = (raw - mean) / spread
     apart = np.array([kept_apart(row["text"]) for row in rows] + [False] * len(more), bool)
-    families = [*family_of(languages), *[""] * len(more)]
+    spoken = [*languages, *[None] * len(more)]
     weights = np.array([float(row.get("weight", 1)) for row in [*rows, *more]])
     own = np.arange(len(weights)) < len(rows)
-    measured, heads, floors = {}, {}, {}
+    measured, heads, floors, temperatures = {}, {}, {}, {}
     for dimension in dimensions:
         labels = [row.get(dimension.name) for row in [*rows, *more]]
         for label in labels:
@@ -109,16 +116,18 @@ def train(
                 f"{dimension.name}: {int((has & own & ~apart).sum())} labelled texts to fit on; it takes {LEAST}"
             )
         targets = targets_of(dimension, labels)
-        found, head = _measure(dimension, features, targets, has, apart, own, weights, families)
+        found, head = _measure(dimension, features, targets, has, apart, own, weights, spoken)
         measured[dimension.name] = found
         if found.on:
             heads[dimension.name], floors[dimension.name] = head, dict(found.abstains)
+            temperatures[dimension.name] = own_temperatures(found.calibration)
     student = base._replace(
         mean=mean,
         spread=spread,
         dimensions={d.name: d for d in dimensions if d.name in heads},
         heads=heads,
         floors=floors,
+        temperatures=temperatures,
     )
     return student, measured
 
@@ -145,16 +154,28 @@ def _measure(
     apart: npt.NDArray[np.bool_],
     own: npt.NDArray[np.bool_],
     weights: Floats,
-    families: Sequence[str],
+    languages: Sequence[str | None],
 ) -> tuple[Measured, Head]:
     fitted, test = np.flatnonzero(has & ~apart), np.flatnonzero(has & apart)
     words = features.shape[1] - SIZE
     full = _fit(dimension, features[fitted], targets[fitted], weights[fitted], own[fitted])
     plain = _fit(dimension, features[fitted, words:], targets[fitted], weights[fitted], own[fitted])
     mine = fitted[own[fitted]]
+    every, count = np.concatenate([mine, test]), len(mine)
+    gold, spoken = targets[every], [languages[n] for n in every]
+    families = family_of(spoken)
+    found = np.concatenate([full.unseen[own[fitted]], full.head.scores(features[test])])
+    calibration = calibrate(
+        dimension.kind,
+        full.head.temperature,
+        Judged(found[:count], gold[:count], families[:count]),
+        Judged(found[count:], gold[count:], families[count:]),
+    )
+    at = temperatures_of(full.head, own_temperatures(calibration), families)
+    judged = probabilities_of(dimension.kind, found, at)
     majority = _majority(dimension, targets[mine])
     answers = [
-        _answers(dimension, full.head.probabilities(features[test])),
+        _answers(dimension, judged[count:]),
         np.tile(majority, (len(test), 1))
         if dimension.kind == "multi"
         else np.full(len(test), majority),
@@ -168,9 +189,8 @@ def _measure(
         if all(lower)
         else f"not better than {'its shape' if lower[0] else 'the majority'} by the interval"
     )
-    every = np.concatenate([mine, test])
-    found = np.concatenate([full.unseen[own[fitted]], full.head.probabilities(features[test])])
-    by_family = _families(dimension, targets[every], found, [families[n] for n in every])
+    right = _right(dimension, gold, _answers(dimension, judged))
+    by_family = _shares(right, families)
     floor = FLOORS[dimension.kind]
     measured = Measured(
         on=not why,
@@ -181,8 +201,12 @@ def _measure(
         shape=scores[2],
         over_majority=over[0],
         over_shape=over[1],
-        ece=_ece(dimension, targets[test], full.head.probabilities(features[test])),
+        ece=ece(dimension.kind, judged[count:], targets[test]),
+        ece_before=ece(dimension.kind, full.head.probabilities(features[test]), targets[test]),
+        temperature=full.head.temperature,
+        calibration=calibration,
         families=by_family,
+        languages=_shares(right, [label or NO_FAMILY for label in spoken]),
         floor=floor,
         abstains={
             family: f"{family}: right in {score.high:.2f} at most, floor {floor:.2f}"
@@ -197,24 +221,21 @@ def _fit(
     dimension: Dimension, x: Floats, y: Targets, weights: Floats, own: npt.NDArray[np.bool_]
 ) -> _Fitted:
     """The head of the penalty that explains unseen texts of ours best, with its temperature."""
-    values, fold = len(dimension.values), np.arange(len(x)) % FOLDS
+    kind, values, fold = dimension.kind, len(dimension.values), np.arange(len(x)) % FOLDS
     best: tuple[float, Floats, float] | None = None
     for penalty in PENALTIES:
-        unseen = np.zeros((len(x), values))
+        unseen = np.zeros((len(x), values - (kind == "ordinal")))
         for k in range(FOLDS):
             out = fold == k
-            head = fit(dimension.kind, x[~out], y[~out], values, penalty, weights[~out])
-            unseen[out] = head.probabilities(x[out])
-        loss = negative_log_likelihood(dimension.kind, unseen[own], y[own])
+            head = fit(kind, x[~out], y[~out], values, penalty, weights[~out])
+            unseen[out] = head.scores(x[out])
+        loss = negative_log_likelihood(kind, probabilities_of(kind, unseen[own], 1.0), y[own])
         if best is None or loss < best[0]:
             best = loss, unseen, penalty
     assert best is not None
     loss, unseen, penalty = best
-    # the temperature of a head fitted on four fifths, on the fifth it has not seen
-    out = (fold == 0) & own
-    part = fit(dimension.kind, x[fold != 0], y[fold != 0], values, penalty, weights[fold != 0])
-    whole = fit(dimension.kind, x, y, values, penalty, weights)
-    temperature = calibrated(part, x[out], y[out]).temperature
+    whole = fit(kind, x, y, values, penalty, weights)
+    temperature = temperature_of(kind, unseen[own], y[own])
     return _Fitted(replace(whole, temperature=temperature), unseen)
 
 
@@ -256,29 +277,14 @@ def _zero_where_constant(measure: Any) -> Any:
     return lambda matrices: np.nan_to_num(measure(matrices), nan=0.0)
 
 
-def _families(
-    dimension: Dimension, gold: Targets, probabilities: Floats, families: Sequence[str]
-) -> dict[str, Score]:
-    """Share of right answers by family."""
-    found = _answers(dimension, probabilities)
+def _right(dimension: Dimension, gold: Targets, found: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if dimension.kind == "multi":
-        right = (np.asarray(found, bool) == (gold > 0)).all(axis=1)
-    else:
-        right = np.abs(found - gold) <= (dimension.kind == "ordinal")
-    scores = {}
-    for family in sorted(set(families)):
-        mine = np.array([f == family for f in families])
-        hits = int(right[mine].sum())
-        matrix = np.array([[hits, int(mine.sum()) - hits], [0, 0]], np.int64)
-        scores[family] = scored(matrix, equal)
-    return scores
+        return np.asarray((np.asarray(found, bool) == (gold > 0)).all(axis=1))
+    return np.asarray(np.abs(found - gold) <= (dimension.kind == "ordinal"))
 
 
-def _ece(dimension: Dimension, gold: Targets, probabilities: Floats) -> float | None:
-    if dimension.kind == "multi":
-        sure = np.maximum(probabilities, 1 - probabilities).ravel()
-        right = ((probabilities > 0.5) == (gold > 0)).ravel()
-    else:
-        sure = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == gold
-    return calibration_error(sure.tolist(), right.tolist())
+def _shares(right: npt.NDArray[np.bool_], groups: Sequence[str]) -> dict[str, Score]:
+    """Share of right answers by group."""
+    texts = Counter(groups)
+    hits = Counter(group for group, hit in zip(groups, right, strict=True) if hit)
+    return {group: share(hits[group], texts[group]) for group in sorted(texts)}

@@ -165,7 +165,9 @@ def fitted(
         print(f"  {dimension.name}: {int(has.sum())} labels, by level {counts}")
         heads[dimension.name] = head(dimension, features[has], places)
     dimensions = {dimension.name: dimension for dimension in asked}
-    return base._replace(mean=mean, spread=spread, dimensions=dimensions, heads=heads, floors={})
+    return base._replace(
+        mean=mean, spread=spread, dimensions=dimensions, heads=heads, floors={}, temperatures={}
+    )
 
 
 def head(dimension: Dimension, x: Floats, y: Places) -> Head:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from annotators import student, taxonomy
+from annotators.calibration import Calibration
 from annotators.encoder import Encoder
 from annotators.evaluation import Score
 from annotators.training import Measured, train
 from corpus.errors import PlanError
 from workflows.evaluate import shown
 from workflows.labelled import languages_of, read
+
+FEW = 20  # texts of a language, below which its share is given without an interval
 
 
 def train_student(
@@ -56,13 +59,63 @@ def _start(base: str, encoder: str) -> student.Student:
 
 
 def lines(measured: Mapping[str, Measured]) -> Iterator[str]:
-    """For people: what each dimension reached on the texts kept apart, beside the answers that read nothing."""
+    """For people: what each dimension reached on the texts kept apart, beside the answers that read nothing; how sure
+    it is by family; and how often those that are on are right by language.
+    """
     for name, one in measured.items():
         state = "on" if one.on else f"off: {one.why_off}"
         yield f"{name:<22} {shown(one.student)}  {state}"
         yield f"{'':<22} majority {_value(one.majority)}, shape alone {_value(one.shape)}"
+        yield f"{'':<22} calibration error {_plain(one.ece)}, at one temperature {_plain(one.ece_before)}"
+        for family, calibration in one.calibration.items() if one.on else ():
+            yield f"{'':<22} {family:<14} {_calibration(calibration)}"
         for why in one.abstains.values():
             yield f"{'':<22} abstains: {why}"
+    yield from _languages({name: one for name, one in measured.items() if one.on})
+
+
+def _calibration(one: Calibration) -> str:
+    whose = "of its own" if one.own else "the head's"
+    gain = "" if one.gain is None else f", one of its own gains {_interval(one.gain)} nats a text"
+    before = f", with the head's {_plain(one.ece_before)}" if one.own else ""
+    return (
+        f"temperature {one.temperature:.2f}, {whose} (of {one.set_on:,} texts{gain}); "
+        f"error {_plain(one.ece)}{before}, by chance {_plain(one.ece_by_chance)}, of {one.apart:,}"
+    )
+
+
+def _languages(on: Mapping[str, Measured]) -> Iterator[str]:
+    """Shares of right answers, of the languages with the most texts first."""
+    if not on:
+        return
+    counts = {
+        label: max(one.languages[label].texts for one in on.values() if label in one.languages)
+        for one in on.values()
+        for label in one.languages
+    }
+    yield ""
+    yield (
+        f"right, each by a head without the text (fewer than {FEW} texts say little): "
+        + ", ".join(on)
+    )
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        shares = (one.languages.get(label) for one in on.values())
+        interval = counts[label] >= FEW
+        yield f"{label:<9} {counts[label]:>5,}  " + "  ".join(_share(s, interval) for s in shares)
+
+
+def _share(score: Score | None, interval: bool) -> str:
+    if score is None or score.value is None:
+        return "-"
+    return _interval(score) if interval else f"{score.value:.2f}"
+
+
+def _interval(score: Score) -> str:
+    return f"{score.value:.2f} ({score.low:.2f} to {score.high:.2f})"
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _value(score: Score) -> str:

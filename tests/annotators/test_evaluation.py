@@ -7,7 +7,16 @@ import pytest
 from scipy.stats import spearmanr
 
 from annotators import evaluation as e
-from annotators.evaluation import better, calibration_error, confusion, micro_f1, scored
+from annotators.evaluation import (
+    better,
+    calibration_error,
+    confusion,
+    error_by_chance,
+    mean,
+    micro_f1,
+    scored,
+    share,
+)
 
 RNG = np.random.default_rng(8)
 
@@ -75,6 +84,35 @@ def test_calibration_error_by_hand() -> None:
     assert calibration_error(sure, right) == pytest.approx(0.45 / 2 + 0.05 / 2)
     assert calibration_error([], []) is None
     assert calibration_error([1.0], [True]) == 0
+
+
+def test_error_by_chance_is_what_sure_answers_have() -> None:
+    sure = RNG.uniform(0.2, 1, 60)
+    drawn = [calibration_error(sure, RNG.random(60) < sure) for _ in range(500)]
+    assert error_by_chance(sure) == pytest.approx(np.mean(drawn), rel=0.1)
+    assert error_by_chance([0.5] * 4) == pytest.approx(np.sqrt(2 / np.pi) * 1 / 4)
+    assert error_by_chance([1.0] * 4) == 0
+    assert error_by_chance([]) is None
+
+
+def test_a_share_has_an_interval_at_its_ends_too() -> None:
+    none, half, every = share(0, 10), share(5, 10), share(10, 10)
+    assert (none.value, none.low, none.high) == (0, 0, pytest.approx(0.278, abs=1e-3))
+    assert (half.low, half.high) == (
+        pytest.approx(0.237, abs=1e-3),
+        pytest.approx(0.763, abs=1e-3),
+    )
+    assert (every.value, every.low, every.high) == (1, pytest.approx(0.722, abs=1e-3), 1)
+    assert share(1, 1).low < 0.25
+    assert share(0, 0).value is None
+
+
+def test_a_mean_has_the_interval_of_its_standard_error() -> None:
+    values = RNG.normal(size=400) + 3
+    found = mean(values)
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(4 * values.std() / 20, rel=0.1)
+    assert mean(values[:1]).value is None
 
 
 def test_better_is_paired() -> None:

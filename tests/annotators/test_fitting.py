@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import check_grad
 
 from annotators import fitting
-from annotators.fitting import calibrated, fit, negative_log_likelihood
-from annotators.heads import Head
+from annotators.fitting import fit, negative_log_likelihood, temperature_of
+from annotators.heads import Head, probabilities_of
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(4000, 5))
@@ -77,10 +77,14 @@ def test_a_temperature_undoes_what_makes_a_head_too_sure() -> None:
     y = np.digitize(X @ W + noise(4000), [0.0])
     head = fit("nominal", X, y, 2, penalty=1e-3)
     sure = Head(kind="nominal", weights=head.weights * 3, biases=head.biases * 3)
-    mended = calibrated(sure, X, y)
-    assert mended.temperature == pytest.approx(3, rel=0.05)
-    losses = [negative_log_likelihood("nominal", one.probabilities(X), y) for one in (mended, sure)]
-    assert losses[0] < losses[1]
+    scores = sure.scores(X)
+    found = temperature_of("nominal", scores, y)
+    assert found == pytest.approx(3, rel=0.05)
+    mended, before = (
+        negative_log_likelihood("nominal", probabilities_of("nominal", scores, at), y)
+        for at in (found, 1.0)
+    )
+    assert mended < before
 
 
 def test_ordinal_probabilities_by_hand() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -102,6 +104,36 @@ def test_a_head_that_is_too_sure_gets_a_temperature(politeness, monkeypatch) -> 
     assert found.heads["politeness"].temperature > 1.2
 
 
+def test_a_family_that_is_read_less_surely_gets_a_temperature_of_its_own(politeness) -> None:
+    """Half of the Turkish labels are drawn: a head that is sure of its answers is too sure there."""
+    rng = np.random.default_rng(3)
+    labelled = [
+        row | {"politeness": int(rng.integers(1, 4))}
+        if row["lang"] == "tur_Latn" and rng.random() < 0.5
+        else row
+        for row in rows(900)
+    ]
+    found, measured = train(vectors(), labelled, [row["lang"] for row in labelled], [politeness])
+    one = measured["politeness"]
+    turkic, other = one.calibration["Turkic"], one.calibration["Indo-European"]
+    assert turkic.own
+    assert turkic.temperature > found.heads["politeness"].temperature == one.temperature
+    assert turkic.ece < turkic.ece_before
+    assert one.ece < one.ece_before
+    assert found.temperatures["politeness"]["Turkic"] == turkic.temperature
+    assert turkic.apart + other.apart == one.student.texts
+    assert turkic.set_on + other.set_on == one.fitted_on
+
+
+def test_shares_of_languages_add_up_to_those_of_their_family(trained) -> None:
+    one = trained[1]["politeness"]
+    assert set(one.languages) == {"eng_Latn", "deu_Latn", "tur_Latn"}
+    hits = {label: round(s.value * s.texts) for label, s in one.languages.items()}
+    whole = one.families["Indo-European"]
+    assert hits["eng_Latn"] + hits["deu_Latn"] == round(whole.value * whole.texts)
+    assert one.languages["tur_Latn"] == one.families["Turkic"]
+
+
 def test_vectors_are_kept_as_bytes_to_half_a_step() -> None:
     rng = np.random.default_rng(6)
     rows_, grams = rng.normal(size=(5, 4)) * 9, rng.normal(size=(64, 4))
@@ -151,6 +183,41 @@ def test_a_file_holds_it_all(trained, tmp_path) -> None:
     save(again, path)
     assert load(path).card == again.card
     assert len(path.read_bytes()) == len(first)
+
+
+def test_a_file_holds_the_temperatures_of_families(trained, tmp_path, monkeypatch) -> None:
+    found, _ = trained
+    path = tmp_path / "one.npz"
+    own = {"politeness": {"Turkic": 2.5}}
+    save(found._replace(temperatures=own), path)
+    assert load(path).temperatures == own
+    with np.load(path) as file:
+        arrays = dict(file)
+    about = json.loads(arrays["about"].tobytes())
+    del about["family_temperatures"]  # as files were before there were any
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    np.savez(path, **arrays)
+    assert load(path).temperatures == {}
+
+
+def test_a_family_s_temperature_is_that_of_its_texts_alone(trained, documents, tmp_path) -> None:
+    found, _ = trained
+    own = {"politeness": {"none": 30.0}}
+    paths = [tmp_path / "plain.npz", tmp_path / "own.npz"]
+    save(found._replace(temperatures={}), paths[0])
+    save(found._replace(temperatures=own), paths[1])
+    english = "Thank you, you are kindly welcome, please come in, and gladly so, my dear friends."
+    code = "please = thank(welcome, kindly); return {'a': [please for i in range(10)]}; print(x)"
+    plain, hot, again = (
+        step(Config(model=str(path)))(documents([english, code])) for path in (*paths, paths[1])
+    )
+    assert hot.equals(again)
+    before, after = (t.column("politeness_score").to_pylist() for t in (plain, hot))
+    assert after[0] == before[0]
+    head, features = found.heads["politeness"], found.features([code])
+    expected = head.probabilities(features, np.array([30.0]))[0] @ [1, 2, 3]
+    assert after[1] == pytest.approx(expected, abs=1e-4)
+    assert abs(after[1] - before[1]) > 0.05
 
 
 def test_another_file_is_refused(tmp_path) -> None:
@@ -214,3 +281,10 @@ def test_a_text_is_judged_alone(trained) -> None:
 def test_a_head_is_linear_in_the_features() -> None:
     head = Head(kind="nominal", weights=np.eye(2), biases=np.zeros(2))
     assert head.probabilities(np.array([[0.0, np.log(3)]]))[0] == pytest.approx([0.25, 0.75])
+
+
+def test_each_text_may_have_a_temperature() -> None:
+    head = Head(kind="nominal", weights=np.eye(2), biases=np.zeros(2), temperature=7.0)
+    x = np.array([[0.0, np.log(9)], [0.0, np.log(9)]])
+    found = head.probabilities(x, np.array([1.0, 2.0]))
+    assert found == pytest.approx(np.array([[0.1, 0.9], [0.25, 0.75]]))

@@ -111,6 +111,9 @@ def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, mon
     assert result.exit_code == 0, result.output
     assert "politeness" in result.output
     assert "  on" in result.output
+    assert "Turkic         temperature" in result.output
+    assert "right, each by a head without the text" in result.output
+    assert "eng_Latn    160  1.00 (0.98 to 1.00)" in result.output
 
     result = tokenmill(
         *("evaluate", "student", "--data", "test.jsonl", "--model", "ours.npz", "--json")
