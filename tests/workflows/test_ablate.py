@@ -71,7 +71,7 @@ def texts() -> dict[str, str]:
         "Sums of numbers: "
         + "; ".join(
             f"{a} and {b} make {a + b}"
-            for a, b in ((random_.randrange(90), random_.randrange(90)) for _ in range(12))
+            for a, b in ((random_.randrange(90_000), random_.randrange(90_000)) for _ in range(12))
         )
         for _ in range(260)
     ]
