@@ -108,7 +108,7 @@ def _columns(bags: Bags, labels: Labels) -> Floats:
     counts = bags.counts[has]
     texts = np.bincount(counts.indices, minlength=counts.shape[1])
     rarity = np.log(len(counts.indptr) / np.maximum(texts, 1))
-    rarity[(texts < LEAST) | (texts > OFTEN * len(counts.indptr))] = 0
+    rarity[texts < LEAST] = 0
     kept = np.flatnonzero(rarity)
     x = (counts[:, kept]).multiply(rarity[kept]).tocsr()
     x *= BAG / np.sqrt(max(x.multiply(x).sum() / x.shape[0], 1e-9))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annotators import student, taxonomy, training, tuning
+from annotators import student, taxonomy, training
 from annotators.student import Config, load, save, step
 from annotators.taxonomy import Dimension
 from annotators.training import train
@@ -31,7 +31,7 @@ def alike():
 
 
 def sides(count: int, dimension: Dimension = SIDE) -> tuple[list[str], Labels]:
-    texts = [f"{'left right'.split()[n % 2]} and word{n % 7}" for n in range(count)]
+    texts = [f"{('left', 'right')[n % 2]} and word{n % 7}" for n in range(count)]
     targets = np.arange(count) % 2
     if dimension.kind == "multi":
         targets = np.eye(2, dtype=np.int64)[targets]
