@@ -34,7 +34,6 @@ BAG = 30.0  # length of a bag, in the mean: with one of 1 the biases come first,
 PENALTY = 90.0  # this and ITERATIONS: by SIB-200's train rows, a fifth kept apart
 ITERATIONS = 30
 BUCKETS = 4  # for each that the vectors have
-OFTEN = 1.0
 LEAST = 2  # texts
 LENGTH = 0.01  # of the columns' part of a text's vector, in the mean
 _BATCH = 1 << 22

@@ -47,7 +47,7 @@ DATA = Path(os.environ.get("DATA", "../shared/data"))
 FOLDS = 5
 TOPICS = (
     *("entertainment", "geography", "health", "politics"),
-    *("science/technology", "sports", "travel"),
+    *("science_technology", "sports", "travel"),
 )
 SCHEDULES = ((5, 1.0), (15, 0.3), (15, 1.0))  # epochs, rate
 SHOWN = 8
@@ -106,7 +106,9 @@ def sample(split: str) -> Sample:
     texts = [" ".join(row["text"].split()) for row in found]
     return Sample(
         texts=np.array(texts, object),
-        topics=np.array([TOPICS.index(row["category"]) for row in found], np.int64),
+        topics=np.array(
+            [TOPICS.index(row["category"].replace("/", "_")) for row in found], np.int64
+        ),
         sentences=np.array([row["index_id"] for row in found]),
         languages=np.array([row["lang"] for row in found]),
     )
