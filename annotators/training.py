@@ -49,13 +49,7 @@ from annotators.taxonomy import Dimension
 from annotators.vectors import Vectors
 
 PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)
-TUNED_PENALTIES = (
-    16.0,
-    256.0,
-    1024.0,
-    4096.0,
-    16384.0,
-)  # of heads on vectors that learnt from many texts
+TUNED_PENALTIES = (16.0, 256.0, 1024.0, 4096.0, 16384.0)  # of heads on vectors that learnt
 FOLDS = 5
 APART = 4  # one text of so many
 FLOORS = {"ordinal": 0.6, "nominal": 0.4, "multi": 0.6}  # share of right answers
@@ -63,9 +57,7 @@ LEAST = 40  # labelled texts that a head is fitted on, at least
 
 Floats = npt.NDArray[np.float64]
 Targets = npt.NDArray[np.int64]
-Row = Mapping[
-    str, Any
-]  # `text`, a label by each dimension's name, and perhaps `weight` and `group`
+Row = Mapping[str, Any]  # `text`, a label by each dimension's name; perhaps `weight`, `group`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +86,13 @@ class _Read:
     without: Sequence[Floats]
     groups: npt.NDArray[np.int64]
 
-    def of(self, kept: npt.NDArray[np.intp], first: int = 0) -> _Read:
-        """Of some texts, from a feature on."""
-        without = [found[kept, first:] for found in self.without]
-        return _Read(self.features[kept, first:], without, self.groups[kept])
+    def of(self, kept: npt.NDArray[np.intp]) -> _Read:
+        without = [found[kept] for found in self.without]
+        return _Read(self.features[kept], without, self.groups[kept])
+
+    def shape(self) -> _Read:
+        """Without the vectors: nothing of this learns from labels."""
+        return _Read(self.features[:, -SIZE:], [], self.groups)
 
     @property
     def folds(self) -> npt.NDArray[np.int64]:
@@ -225,10 +220,9 @@ def _measure(
     families: Sequence[str],
 ) -> tuple[Measured, Head]:
     fitted, test = np.flatnonzero(has & ~apart), np.flatnonzero(has & apart)
-    features, words = read.features, read.features.shape[1] - SIZE
+    features, seen = read.features, read.of(fitted)
     rest = targets[fitted], weights[fitted], own[fitted]
-    full = _fit(dimension, read.of(fitted), *rest)
-    plain = _fit(dimension, read.of(fitted, words), *rest)
+    full, plain = _fit(dimension, seen, *rest), _fit(dimension, seen.shape(), *rest)
     mine = fitted[own[fitted]]
     majority = _majority(dimension, targets[mine])
     answers = [
@@ -236,7 +230,7 @@ def _measure(
         np.tile(majority, (len(test), 1))
         if dimension.kind == "multi"
         else np.full(len(test), majority),
-        _answers(dimension, plain.head.probabilities(features[test, words:])),
+        _answers(dimension, plain.head.probabilities(features[test, -SIZE:])),
     ]
     scores = [_score(dimension, targets[test], answer) for answer in answers]
     over = [_over(dimension, targets[test], answers[0], answer) for answer in answers[1:]]
