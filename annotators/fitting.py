@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
+from scipy.sparse import csr_array
 from scipy.special import expit, log_expit, log_softmax
 
 from annotators.heads import Floats, Head, probabilities_of
@@ -19,19 +20,23 @@ from annotators.taxonomy import Kind
 Targets = npt.NDArray[
     np.int64
 ]  # nominal, ordinal: (texts,) places; multi: (texts, values) of 0 and 1
+ITERATIONS = 300  # at most
 _LEAST = 1e-12  # of a probability, before its logarithm
 
 
 def fit(
     kind: Kind,
-    features: npt.NDArray[np.floating],
+    features: npt.NDArray[np.floating] | csr_array,
     targets: Targets,
     values: int,
     penalty: float,
     weights: Floats | None = None,
+    iterations: int = ITERATIONS,
 ) -> Head:
-    """The head of `values` values that best explains `targets`; `weights` of the texts, by default 1 each."""
-    sure = np.ones(len(features)) if weights is None else weights
+    """The head of `values` values that best explains `targets`; `weights` of the texts, by default 1 each. Features may
+    be sparse.
+    """
+    sure = np.ones(len(targets)) if weights is None else weights
     loss, size = _LOSSES[kind], features.shape[1]
     rows = 1 if kind == "ordinal" else values
     start = np.zeros(rows * size + (values - 1 if kind == "ordinal" else values))
@@ -40,10 +45,10 @@ def fit(
     found = minimize(
         loss,
         start,
-        args=(np.asarray(features, np.float64), targets, rows, penalty, sure),
+        args=(features.astype(np.float64), targets, rows, penalty, sure),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 300},
+        options={"maxiter": iterations},
     ).x
     biases = found[rows * size :]
     if kind == "ordinal":

@@ -14,6 +14,11 @@ interval of a family's share of right answers lies below `FLOORS`, the student a
 ordinal dimension also a level beside it. Of few texts the interval is wide, and tells nothing.
 
 `more` are texts that help to fit and are never measured on: labels of another origin, with their weight.
+
+With `tune` the vectors first learn from the labels themselves (`annotators.tuning`), never from the quarter. What is
+chosen by cross-validation, and what is said of families, is then by vectors and heads without the fold.
+
+Texts of one `group`, as translations of one another are, are kept apart together, and lie in one fold.
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from annotators import tuning
 from annotators.calibration import Calibration, Judged, calibrate, ece, own_temperatures
 from annotators.evaluation import (
     MAIN,
@@ -41,10 +47,12 @@ from annotators.evaluation import (
 from annotators.fitting import fit, negative_log_likelihood, temperature_of
 from annotators.heads import Head, probabilities_of
 from annotators.shape import SIZE
-from annotators.student import NO_FAMILY, Student, family_of, temperatures_of
+from annotators.student import NO_FAMILY, Student, family_of, temperatures_of, untaught
 from annotators.taxonomy import Dimension
+from annotators.vectors import Vectors
 
 PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)
+TUNED_PENALTIES = (16.0, 256.0, 1024.0, 4096.0, 16384.0)  # of heads on vectors that learnt
 FOLDS = 5
 APART = 4  # one text of so many
 FLOORS = {"ordinal": 0.6, "nominal": 0.4, "multi": 0.6}  # share of right answers
@@ -52,7 +60,7 @@ LEAST = 40  # labelled texts that a head is fitted on, at least
 
 Floats = npt.NDArray[np.float64]
 Targets = npt.NDArray[np.int64]
-Row = Mapping[str, Any]  # `text`, a label by each dimension's name, and perhaps `weight`
+Row = Mapping[str, Any]  # `text`, a label by each dimension's name; perhaps `weight`, `group`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +86,30 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class _Read:
+    """Features of texts; and, where the vectors learnt from labels, those by vectors that did so without each fold."""
+
+    features: Floats
+    without: Sequence[Floats]
+    groups: npt.NDArray[np.int64]
+
+    def of(self, kept: npt.NDArray[np.intp]) -> _Read:
+        without = [found[kept] for found in self.without]
+        return _Read(self.features[kept], without, self.groups[kept])
+
+    def shape(self) -> _Read:
+        """Without the vectors: nothing of this learns from labels."""
+        return _Read(self.features[:, -SIZE:], [], self.groups)
+
+    @property
+    def folds(self) -> npt.NDArray[np.int64]:
+        """Those that the vectors learnt without; else of these texts alone, as even as can be."""
+        if self.without:
+            return self.groups % FOLDS
+        return np.asarray(np.unique(self.groups, return_inverse=True)[1] % FOLDS)
+
+
+@dataclass(frozen=True)
 class _Fitted:
     head: Head
     unseen: Floats  # scores of the texts it was fitted on, each by a head without it
@@ -94,34 +126,37 @@ def train(
     languages: Sequence[str | None],
     dimensions: Sequence[Dimension],
     more: Sequence[Row] = (),
+    *,
+    tune: bool = False,
 ) -> tuple[Student, dict[str, Measured]]:
     """A student with the vectors of another and heads for these dimensions; and what was measured. `languages` are the
     labels of `rows`, of the 119. ValueError for a label that a dimension has not.
     """
-    raw = _unscaled(base, [row["text"] for row in [*rows, *more]])
-    mean, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
-    features = (raw - mean) / spread
-    apart = np.array([kept_apart(row["text"]) for row in rows] + [False] * len(more), bool)
+    apart = np.array([kept_apart(_group(row)) for row in rows] + [False] * len(more), bool)
     spoken = [*languages, *[None] * len(more)]
     weights = np.array([float(row.get("weight", 1)) for row in [*rows, *more]])
     own = np.arange(len(weights)) < len(rows)
-    measured, heads, floors, temperatures = {}, {}, {}, {}
-    for dimension in dimensions:
-        labels = [row.get(dimension.name) for row in [*rows, *more]]
-        for label in labels:
-            dimension.check(label)
-        has = np.array([label is not None for label in labels])
+    labels = [_labels(dimension, [*rows, *more], weights) for dimension in dimensions]
+    for dimension, has, *_ in labels:
         if int((has & own & ~apart).sum()) < LEAST:
             raise ValueError(
                 f"{dimension.name}: {int((has & own & ~apart).sum())} labelled texts to fit on; it takes {LEAST}"
             )
-        targets = targets_of(dimension, labels)
-        found, head = _measure(dimension, features, targets, has, apart, own, weights, spoken)
+    groups = _groups([*rows, *more])
+    texts = [row["text"] for row in [*rows, *more]]
+    students = _tuned(base, texts, labels, ~apart, groups) if tune else [base]
+    raw = [_unscaled(student, texts) for student in students]
+    mean, spread = raw[0].mean(axis=0), np.maximum(raw[0].std(axis=0), 1e-6)
+    scaled = [(one - mean) / spread for one in raw]
+    read = _Read(scaled[0], scaled[1:], groups)
+    measured, heads, floors, temperatures = {}, {}, {}, {}
+    for dimension, has, targets, _ in labels:
+        found, head = _measure(dimension, read, targets, has, apart, own, weights, spoken)
         measured[dimension.name] = found
         if found.on:
             heads[dimension.name], floors[dimension.name] = head, dict(found.abstains)
             temperatures[dimension.name] = own_temperatures(found.calibration)
-    student = base._replace(
+    student = students[0]._replace(
         mean=mean,
         spread=spread,
         dimensions={d.name: d for d in dimensions if d.name in heads},
@@ -130,6 +165,43 @@ def train(
         temperatures=temperatures,
     )
     return student, measured
+
+
+def _group(row: Row) -> str:
+    return str(row.get("group") or row["text"])
+
+
+def _groups(rows: Sequence[Row]) -> npt.NDArray[np.int64]:
+    """The number of each text's group, in their order; a text without one is a group of its own."""
+    numbers: dict[Any, int] = {}
+    names = [row.get("group") or place for place, row in enumerate(rows)]
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+
+
+def _labels(dimension: Dimension, rows: Sequence[Row], weights: Floats) -> tuning.Labels:
+    labels = [row.get(dimension.name) for row in rows]
+    for label in labels:
+        dimension.check(label)
+    has = np.array([label is not None for label in labels])
+    return tuning.Labels(dimension, has, targets_of(dimension, labels), weights)
+
+
+def _tuned(
+    base: Student,
+    texts: Sequence[str],
+    labels: Sequence[tuning.Labels],
+    kept: npt.NDArray[np.bool_],
+    groups: npt.NDArray[np.int64],
+) -> list[Student]:
+    """One with vectors that learnt from the texts that are kept; then for each fold one that did so without it."""
+    if not isinstance(base.reader, Vectors):
+        raise ValueError("an encoder is not tuned: leave one of --encoder and --tune out")
+    bags = tuning.read(base.reader, texts)
+    students = []
+    for rows in (kept, *(kept & (groups % FOLDS != fold) for fold in range(FOLDS))):
+        reader = tuning.tuned(bags.where(rows), [one.where(rows) for one in labels])
+        students.append(untaught(reader))
+    return students
 
 
 def targets_of(dimension: Dimension, labels: Sequence[Any]) -> Targets:
@@ -148,7 +220,7 @@ def _unscaled(base: Student, texts: Sequence[str]) -> Floats:
 
 def _measure(
     dimension: Dimension,
-    features: Floats,
+    read: _Read,
     targets: Targets,
     has: npt.NDArray[np.bool_],
     apart: npt.NDArray[np.bool_],
@@ -157,9 +229,9 @@ def _measure(
     languages: Sequence[str | None],
 ) -> tuple[Measured, Head]:
     fitted, test = np.flatnonzero(has & ~apart), np.flatnonzero(has & apart)
-    words = features.shape[1] - SIZE
-    full = _fit(dimension, features[fitted], targets[fitted], weights[fitted], own[fitted])
-    plain = _fit(dimension, features[fitted, words:], targets[fitted], weights[fitted], own[fitted])
+    features, seen = read.features, read.of(fitted)
+    rest = targets[fitted], weights[fitted], own[fitted]
+    full, plain = _fit(dimension, seen, *rest), _fit(dimension, seen.shape(), *rest)
     mine = fitted[own[fitted]]
     every, count = np.concatenate([mine, test]), len(mine)
     gold, spoken = targets[every], [languages[n] for n in every]
@@ -179,7 +251,7 @@ def _measure(
         np.tile(majority, (len(test), 1))
         if dimension.kind == "multi"
         else np.full(len(test), majority),
-        _answers(dimension, plain.head.probabilities(features[test, words:])),
+        _answers(dimension, plain.head.probabilities(features[test, -SIZE:])),
     ]
     scores = [_score(dimension, targets[test], answer) for answer in answers]
     over = [_over(dimension, targets[test], answers[0], answer) for answer in answers[1:]]
@@ -218,14 +290,15 @@ def _measure(
 
 
 def _fit(
-    dimension: Dimension, x: Floats, y: Targets, weights: Floats, own: npt.NDArray[np.bool_]
+    dimension: Dimension, read: _Read, y: Targets, weights: Floats, own: npt.NDArray[np.bool_]
 ) -> _Fitted:
     """The head of the penalty that explains unseen texts of ours best, with its temperature."""
-    kind, values, fold = dimension.kind, len(dimension.values), np.arange(len(x)) % FOLDS
+    kind, values, fold = dimension.kind, len(dimension.values), read.folds
+    without = read.without or [read.features] * FOLDS
     best: tuple[float, Floats, float] | None = None
-    for penalty in PENALTIES:
-        unseen = np.zeros((len(x), values - (kind == "ordinal")))
-        for k in range(FOLDS):
+    for penalty in TUNED_PENALTIES if read.without else PENALTIES:
+        unseen = np.zeros((len(y), values - (kind == "ordinal")))
+        for k, x in enumerate(without):
             out = fold == k
             head = fit(kind, x[~out], y[~out], values, penalty, weights[~out])
             unseen[out] = head.scores(x[out])
@@ -234,7 +307,7 @@ def _fit(
             best = loss, unseen, penalty
     assert best is not None
     loss, unseen, penalty = best
-    whole = fit(kind, x, y, values, penalty, weights)
+    whole = fit(kind, read.features, y, values, penalty, weights)
     temperature = temperature_of(kind, unseen[own], y[own])
     return _Fitted(replace(whole, temperature=temperature), unseen)
 

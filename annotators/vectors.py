@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from annotators import language
-from annotators.fasttext_model import Network, network, sums
+from annotators.fasttext_model import Network, bags, network, sums
 from corpus.compiled import compiled
 from corpus.texts import Bytes, Offsets, string_bytes, text_bytes
 
@@ -42,11 +42,22 @@ class Vectors(NamedTuple):
 
     def read(self, data: Bytes, offsets: Offsets) -> Floats:
         """(texts, size), each row of length 1, or 0 where nothing is known."""
+        whole = self.summed(data, offsets)
+        length = np.linalg.norm(whole, axis=1, keepdims=True)
+        return np.asarray(whole / np.maximum(length, 1e-9))
+
+    def summed(self, data: Bytes, offsets: Offsets) -> Floats:
+        """(texts, size): what is added up of each text."""
         text, ends, owner = language.windows(data, offsets, WINDOWS)
         whole = np.zeros((len(offsets) - 1, self.size), np.float32)
         np.add.at(whole, owner, sums(self.network, *_small(text, ends)))
-        length = np.linalg.norm(whole, axis=1, keepdims=True)
-        return np.asarray(whole / np.maximum(length, 1e-9))
+        return whole
+
+    def bags(self, data: Bytes, offsets: Offsets) -> tuple[Offsets, Offsets]:
+        """Whose vectors these are, the words' numbers before those of n-grams; with where those of each text end."""
+        text, ends, owner = language.windows(data, offsets, WINDOWS)
+        found, stops = bags(self.network, *_small(text, ends))
+        return found, stops[np.searchsorted(owner, np.arange(len(offsets)))]
 
 
 def stored(

@@ -216,8 +216,7 @@ def _ablated(context: Context, options: step.Options) -> Evidence:
         copies=ablation.copies_by_rank(setting, tuned.recommended),
         languages=step.by_language(job, setting, tuned.recommended),
     )
-    _write(job, found, tuned.recommended)
-    return found
+    return _written(job, found, tuned.recommended)
 
 
 def _groups(
@@ -252,13 +251,16 @@ def _columns(design: Any) -> dict[str, list[float]]:
     return dict(zip(design.names, design.values.T.tolist(), strict=True))
 
 
-def _write(job: step.Job, found: Evidence, mixture: Mixture) -> None:
+def _written(job: step.Job, found: Evidence, mixture: Mixture) -> Evidence:
+    """The evidence as it stands in the lake."""
     named = mixture.model_copy(update={"name": f"{job.options.stage}-tuned"})
     comment = (
         f"Written by `tokenmill ablate`: {len(next(iter(found.swarm.values())))} proxies of {job.options.size}, "
         f"{job.options.tokens:,} tokens each.\n{found.advice}"
     )
     storage.put(job.root.file_uri(MIXTURE), as_yaml(named, comment).encode())
-    storage.put(job.root.file_uri(EVIDENCE), json.dumps(asdict(found), indent=1).encode())
+    data = json.dumps(asdict(found), indent=1).encode()
+    storage.put(job.root.file_uri(EVIDENCE), data)
     pointer = storage.join(job.root.root, LAST.format(job.options.stage))
     storage.put(pointer, json.dumps({"path": job.root.path}).encode())
+    return Evidence(**json.loads(data))

@@ -414,10 +414,18 @@ def evaluate(annotator: str, data: str, model: str, encoder: str, out: str, as_j
 @click.option("--taxonomy", default="", help="A file of dimensions that adds to ours.")
 @click.option("--base", default="", help="A student whose vectors are used; by default ours.")
 @click.option("--encoder", default="", help="A folder with an encoder that reads instead.")
+@click.option("--tune", is_flag=True, help="The vectors learn from the labels, too; for many.")
 @click.option("--out", default="student.npz", show_default=True, help="Where to write the student.")
 @json_option
 def train_student_(
-    data: str, more: str | None, taxonomy: str, base: str, encoder: str, out: str, as_json: bool
+    data: str,
+    more: str | None,
+    taxonomy: str,
+    base: str,
+    encoder: str,
+    tune: bool,
+    out: str,
+    as_json: bool,
 ) -> None:
     """Fit a student's heads to a labelled set, and measure them on a quarter of it."""
     from workflows import train_student as students
@@ -429,6 +437,7 @@ def train_student_(
         own=taxonomy,
         base=base,
         encoder=encoder,
+        tune=tune,
     )
     if as_json:
         click.echo(json.dumps(students.as_json(measured), indent=1, ensure_ascii=False))

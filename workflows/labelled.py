@@ -1,7 +1,8 @@
 """Labelled sets: JSON Lines with `text` and labels by their own names.
 
 `lang` is the language, one of the 119; other labels are those of the taxonomy's dimensions: a level, a name, a list of
-names, or null. `weight` says how much a row counts when a student is fitted. Other keys are left alone. A row that
+names, or null. `weight` says how much a row counts when a student is fitted; texts of one `group`, as
+translations of one another are, are never on both sides when it is measured. Other keys are left alone. A row that
 cannot be used is counted with its reason, and the others go on.
 """
 

@@ -28,9 +28,10 @@ def train_student(
     own: str = "",
     base: str = "",
     encoder: str = "",
+    tune: bool = False,
 ) -> dict[str, Measured]:
     """Write a student with a head for each dimension that `data` has labels of, with the vectors of another student, or
-    reading with the encoder of a folder.
+    reading with the encoder of a folder; `tune` lets the vectors learn from the labels first.
     What was measured is in its file, and is returned. `own` is a taxonomy that adds to ours. PlanError for a file that
     cannot be read or has too few labels.
     """
@@ -44,7 +45,7 @@ def train_student(
     named = {name for row in rows for name in known if row.get(name) is not None}
     chosen = [dimension for name, dimension in known.items() if name in named]
     try:
-        found, measured = train(start, rows, languages_of(rows), chosen, helping)
+        found, measured = train(start, rows, languages_of(rows), chosen, helping, tune=tune)
     except ValueError as error:
         raise PlanError(f"{data}: {error}") from None
     card = {"rows": len(rows), "more": len(helping), "skipped": skipped, **as_json(measured)}

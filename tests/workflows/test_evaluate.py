@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from annotators import student
 from corpus import open_lake
 from tests.annotators.students import POLITENESS, base, rows
 from tests.conftest import ROOT
@@ -139,6 +140,17 @@ def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, mon
     chosen = lake.selections("general").collect()
     taken = chosen.filter(pl.col("reason") == "selected").height
     assert taken == found.filter(pl.col("politeness") >= 3).height
+
+
+def test_tune_adds_a_number_for_the_dimension_to_the_vectors(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "politeness.yaml").write_text(POLITENESS)
+    write(tmp_path / "labels.jsonl", rows(400))
+    asked = ["train-student", "--data", "labels.jsonl", "--taxonomy", "politeness.yaml"]
+    for option, size in (([], 24), (["--tune"], 25)):
+        result = tokenmill(*asked, "--base", base(tmp_path), "--out", "ours.npz", *option)
+        assert result.exit_code == 0, result.output
+        assert student.load(tmp_path / "ours.npz").reader.size == size
 
 
 def test_a_wrong_base_and_too_few_labels_are_named(tmp_path, monkeypatch) -> None:
