@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.tokenizer import END_OF_TEXT, VOCABULARY, Tokenizer
@@ -32,6 +32,7 @@ def test_by_hand():
     assert offsets.tolist() == [0, 3, 4, 8]
 
 
+@settings(max_examples=8)  # a vocabulary takes a second
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5))
 def test_nothing_is_lost(texts):
     rows = [TOKENIZER.encode(text) for text in texts]

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole ablation
 
 from corpus import open_lake, storage
 from corpus.errors import PlanError
@@ -281,6 +282,8 @@ def test_a_mixture_without_cells_says_what_to_do(done, folder):
         ablate(plan, str(folder / "lake"), options(plan, Mixture(name="bare"), ASKED))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_targets_of_the_user_and_what_they_share_with_the_pool(folder, done):
     targets = folder / "targets.jsonl"
     shared = json.loads((folder / "plain.jsonl").read_text().splitlines()[0])["text"]
