@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole ablation
 
 from corpus import open_lake, storage
 from corpus.errors import PlanError
@@ -25,6 +24,7 @@ from workflows.plan import load_mixture, load_plan
 from workflows.run import run
 from workflows.steps import ablate as step
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole ablation
 PLAN = """\
 name: ablated
 seed: 3
