@@ -28,8 +28,8 @@ DECAY = 0.1  # of weight matrices
 CLIP = 1.0
 LAST = 0.1  # of the rate
 RATES = {"0.1M": 4e-3, "0.2M": 4e-3, "1M": 3e-3, "4M": 2e-3, "15M": 1e-3, "60M": 6e-4}
-# Sequences of all members that go through at once. On a CPU with 32, what is between two products leaves the caches: 16 %
-# slower at 1M (make bench-proxies).
+# Sequences of all members that go through at once. With 32 on a CPU, what is between two products leaves the caches:
+# 16 % slower at 1M (make bench-proxies).
 ROWS = {"cpu": 8, "cuda": 4096}
 
 
