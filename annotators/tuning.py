@@ -7,9 +7,9 @@ that have it), divided by the length of the vectors' sum as that is. A head's we
 numbers of each vector, a column for each row of weights. The file, the reader and the one pass over the text stay what
 they are; the columns are so small that a text's length stays, too.
 
-`Tuned` has the features of the texts for the heads (`annotators.training`): of all texts by columns that were fitted on
-all of them, and for each fold by columns that were fitted without it. A head learns from what columns say of the very
-texts that they were fitted on, and is judged on others, as it is when used.
+`annotators.training` fits the heads that are used on the columns that learnt from all texts, and judges heads on
+columns that learnt without the fold: a head learns from what columns say of the very texts that they were fitted on,
+and is judged on others, as it is when used.
 
 On one core 83,000 sentences and 7 topics take 70 seconds, and the folds about as much each; the time grows with the
 distinct words and n-grams of the texts, and with the values. N-grams that share a bucket of the vectors learn in

@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -42,26 +43,35 @@ def watched(words: Sequence[str], every: float = 1.0) -> Watched:
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    seen, stop = Watched(), threading.Event()
-    sampler = threading.Thread(target=_sample, args=(process.pid, seen, stop, every))
-    sampler.start()
     assert process.stderr is not None
     lines = []
-    for line in process.stderr:
-        lines.append(line)
-        found = _STEP.match(line.strip())
-        if found and found["done"] == found["total"]:
-            now = time.monotonic()
-            step = found["step"].strip()
-            seen.steps[step], last = now - last, now
-            seen.peak_in[step] = seen.peak_in.pop("", 0)
-    code = process.wait()
-    seen.seconds = time.monotonic() - started
-    stop.set()
-    sampler.join()
+    with watching(process.pid, every) as seen:
+        for line in process.stderr:
+            lines.append(line)
+            found = _STEP.match(line.strip())
+            if found and found["done"] == found["total"]:
+                now = time.monotonic()
+                step = found["step"].strip()
+                seen.steps[step], last = now - last, now
+                seen.peak_in[step] = seen.peak_in.pop("", 0)
+        code = process.wait()
+        seen.seconds = time.monotonic() - started
     if code:
         raise SystemExit(f"{' '.join(command)} ended with {code}:\n{''.join(lines[-20:])}")
     return seen
+
+
+@contextmanager
+def watching(pid: int, every: float = 1.0) -> Iterator[Watched]:
+    """Look at the memory of a process and its descendants while the block runs."""
+    seen, stop = Watched(), threading.Event()
+    sampler = threading.Thread(target=_sample, args=(pid, seen, stop, every))
+    sampler.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        sampler.join()
 
 
 def _sample(pid: int, seen: Watched, stop: threading.Event, every: float) -> None:

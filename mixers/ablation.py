@@ -1,11 +1,10 @@
 """From a pool of documents to a recommended mixture: train a swarm, fit, search, confirm. Plain functions over arrays.
 
-    setting = Setting(pool=..., targets=..., vocabulary=..., supply=..., prior=..., budget=..., cap=4.0, training=...)
-    members = draws(prior, 96, seed=1)
+    members = draws(setting.prior, 96, seed=1)          # `setting`: a pool, targets, a prior, a size (`Setting`)
     losses = train(setting, members, [1] * 96)          # bits per UTF-8 byte by target
     found = tune(setting, members, losses)              # fits, the optimum, the optimum without instance terms
     trials = confirm(setting, candidates(setting, found), seeds=[11, 12, 13])
-    advice(trials)
+    advice(gains(trials, list(losses)))
 
 A pool stands for the corpus at the scale of a proxy: if the proxy reads a millionth of the stage's budget, the pool is
 a millionth of the corpus, so that a scarce cell is as scarce, and repeated as often, as it will be.
@@ -24,7 +23,7 @@ from mixers.composition import Supply, describe, drawn, expected, order
 from mixers.mixture import Mixture
 from mixers.optimum import PULL, Problem, optimum
 from mixers.proxy import architecture
-from mixers.regression import LEVEL, Design, Fit, fit
+from mixers.regression import LEVEL, SHARE, Design, Fit, fit
 from mixers.swarm import baselines
 from mixers.training import (
     Pool,
@@ -67,9 +66,7 @@ class Tuned:
     refused: Sequence[str]  # why the others are left out
     warnings: Sequence[str]  # what the monotone family of mixtures cannot follow
     recommended: Mixture
-    domains: (
-        Mixture | None
-    )  # the same machinery without instance terms; None where nothing is ranked
+    domains: Mixture | None  # the same machinery without instance terms, where anything is ranked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +117,7 @@ def described(setting: Setting, mixtures: Sequence[Mixture]) -> Design:
         describe(setting.supply, expected(setting.supply, one, setting.budget, setting.cap))
         for one in mixtures
     ]
-    shares = [f"share:{name}" for name in setting.supply.cells]
+    shares = [SHARE + name for name in setting.supply.cells]
     return Design.of(rows, [*shares, *(name for name in rows[0] if name not in shares)])
 
 
@@ -132,7 +129,7 @@ def tune(
     seed: int = 0,
     pull: float = PULL,
 ) -> Tuned:
-    """Fit every target, and search. ValueError where no target can be predicted."""
+    """Fit every target, and search. Where no target can be predicted, the prior is recommended."""
     design = described(setting, mixtures)
     every = [fit(name, design, found) for name, found in losses.items()]
     kept = [one for one in every if not one.refused]
@@ -151,8 +148,8 @@ def tune(
         fits=kept,
         refused=[one.refused for one in every if one.refused],
         warnings=[one.bends for one in kept if one.bends],
-        recommended=optimum(problem, mixtures, seed),
-        domains=optimum(plain, mixtures, seed) if problem.criteria else None,
+        recommended=optimum(problem, mixtures, seed) if kept else setting.prior,
+        domains=optimum(plain, mixtures, seed) if kept and problem.criteria else None,
     )
 
 
@@ -219,11 +216,17 @@ def copies_by_rank(setting: Setting, mixture: Mixture) -> list[dict[str, float |
 
 
 def advice(found: Sequence[Gain]) -> str:
-    """Whether to change: only where the gain over the present mixture is above noise."""
+    """Whether to change: only where the gain over the present mixture is above noise. `found` is empty where no target
+    could be predicted.
+    """
+    if not found:
+        return "keep your present mixture: no target can be predicted from this swarm"
     over = next(gain for gain in found if gain.over == PRIOR)
     shown = f"{100 * over.mean:.2f} % ({100 * over.low:.2f} to {100 * over.high:.2f})"
     if over.low > 0:
         worse = [g.over for g in found if g.low <= 0 and g.over != PRIOR]
         beside = f"; not surely better than {', '.join(worse)}" if worse else ""
         return f"take the recommended mixture: its loss is lower by {shown}{beside}"
+    if over.high < 0:
+        return f"keep your present mixture: the recommended one's loss is higher, {shown}"
     return f"keep your present mixture: the difference is within noise, {shown}"

@@ -2,16 +2,17 @@
 
 Searched are the shares of cells and in each the criteria's weights, the cutoff and the power. What is made small is the
 mean over the targets of the loss, as a share of what the prior has there, plus `pull` times the Kullback-Leibler
-divergence of the shares from the prior's (as in Olmix, arXiv 2602.12237): a cell about which the fits say nothing stays
-where it is. Candidates are evaluated as the expected copies they would really give, so a cap, a scarce cell and a tied
-rank count as they will. The search is differential evolution (Storn and Price 1997, by scipy) that begins with the
-swarm's own draws; the result is the mean over several seeds.
+divergence of what is taken from what the prior takes (as in Olmix, arXiv 2602.12237, but over documents): a cell about
+which the fits say nothing keeps its share, and within it no document is left out for nothing. Candidates are evaluated
+as the expected copies they would really give, so a cap, a scarce cell and a tied rank count as they will. The search is
+differential evolution (Storn and Price 1997, by scipy) that begins with the prior and the swarm's best; the result is
+the mean over several seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ SEEDS = 3
 ROUNDS = 60
 POPULATION = 64
 DOCUMENTS = 3000  # a search looks at so many of the pool, of each cell alike
+NATURAL = 0.01  # of the supply that the prior is taken to hold besides, so that what it leaves out can come back
 LIMIT = 6.0  # of a logit, up or down
 MOST_CUT, MOST_POWER = 0.9, 6.0
 Floats = npt.NDArray[np.float64]
@@ -42,7 +44,7 @@ class Problem:
     fits: Sequence[Fit]
     names: Sequence[str]
     pull: float = PULL
-    quality: bool = True
+    quality: bool = True  # False: shares alone are searched, and every cell is taken alike
 
     @property
     def criteria(self) -> list[str]:
@@ -56,7 +58,7 @@ def optimum(problem: Problem, starts: Sequence[Mixture], seed: int = 0) -> Mixtu
         raise ValueError("no target can be predicted, so there is nothing to optimise")
     small = _smaller(problem)
     cost = _cost(small)
-    first = np.array([_numbers(problem, mixture) for mixture in starts])
+    first = np.array([_numbers(problem, mixture) for mixture in (problem.prior, *starts)])
     bounds = _bounds(problem)
     first = np.clip(first, bounds[:, 0], bounds[:, 1])
     order = np.argsort(cost(first.T), kind="stable")
@@ -83,49 +85,41 @@ def optimum(problem: Problem, starts: Sequence[Mixture], seed: int = 0) -> Mixtu
 
 def predicted(problem: Problem, mixture: Mixture) -> dict[str, float]:
     """The loss of each target that the fits expect of a mixture."""
-    row = _described(problem, mixture)
+    row = _described(problem, _copies(problem, mixture))
     return {one.target: float(one.predict(row[None])[0]) for one in problem.fits}
 
 
-def divergence(shares: Mapping[str, float], prior: Mapping[str, float]) -> float:
-    """Kullback-Leibler, in nats, of shares that add up to 1; what is not in the prior counts a millionth there."""
-    return float(
-        sum(
-            share * np.log(share / max(prior.get(name, 0.0), 1e-6))
-            for name, share in shares.items()
-            if share > 0
-        )
-    )
+def divergence(taken: Floats, held: Floats) -> float:
+    """Kullback-Leibler of amounts from others, in nats; `held` is above 0 wherever `taken` is."""
+    p, q = taken / taken.sum(), held / held.sum()
+    some = p > 0
+    return float((p[some] * np.log(p[some] / q[some])).sum())
 
 
 def _cost(problem: Problem) -> Callable[[Floats], Floats]:
     """Of candidates, a column each."""
     before = predicted(problem, problem.prior)
-    planned = _shares(problem, problem.prior)
-    cells = len(problem.supply.cells)
+    tokens = problem.supply.tokens
+    taken = tokens * _copies(problem, problem.prior)
+    held = taken / taken.sum() + NATURAL * tokens / tokens.sum()
 
     def cost(columns: Floats) -> Floats:
-        rows = np.array([_described(problem, _mixture(problem, one)) for one in columns.T])
+        every = [_copies(problem, _mixture(problem, one)) for one in columns.T]
+        rows = np.array([_described(problem, copies) for copies in every])
         losses = np.mean([f.predict(rows) / before[f.target] for f in problem.fits], axis=0)
-        pulled = [
-            divergence(dict(zip(problem.supply.cells, row[:cells].tolist(), strict=True)), planned)
-            for row in rows
-        ]
-        return np.asarray(losses + problem.pull * np.array(pulled))
+        pulled = np.array([divergence(tokens * copies, held) for copies in every])
+        return np.asarray(losses + problem.pull * pulled)
 
     return cost
 
 
-def _described(problem: Problem, mixture: Mixture) -> Floats:
-    """Shares of cells, then whatever else the fits read; `names` begin with the shares."""
-    copies = expected(problem.supply, mixture, problem.budget, problem.cap)
+def _copies(problem: Problem, mixture: Mixture) -> Floats:
+    return expected(problem.supply, mixture, problem.budget, problem.cap)
+
+
+def _described(problem: Problem, copies: Floats) -> Floats:
     found = describe(problem.supply, copies)
     return np.array([found[name] for name in problem.names])
-
-
-def _shares(problem: Problem, mixture: Mixture) -> dict[str, float]:
-    row = _described(problem, mixture)
-    return dict(zip(problem.supply.cells, row[: len(problem.supply.cells)].tolist(), strict=True))
 
 
 def _smaller(problem: Problem) -> Problem:
@@ -152,7 +146,7 @@ def _smaller(problem: Problem) -> Problem:
         values=of.values[every],
         ranks=of.ranks[every],
     )
-    return Problem(**{**problem.__dict__, "supply": small})
+    return replace(problem, supply=small)
 
 
 # ---------------------------------------------------------------- a mixture as numbers
@@ -188,6 +182,7 @@ def _mixture(problem: Problem, numbers: Floats) -> Mixture:
     cells = []
     for cell, row, share in zip(problem.prior.cells, rows, shares, strict=True):
         update: dict[str, object] = {"share": round(float(share), 6)}
+        update |= {"criteria": {}, "cutoff": 0.0, "power": 0.0}
         if len(row) > 1:
             weights = np.exp(row[1:-2] - row[1:-2].max())
             named = zip(problem.criteria, (weights / weights.sum()).round(4).tolist(), strict=True)

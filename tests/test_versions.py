@@ -90,7 +90,7 @@ def imports(name: str) -> Iterator[str]:
 
 def decides(name: str) -> set[str]:
     """The modules whose source decides the output of `name`."""
-    steps = [module for module in modules() if module.startswith("workflows.steps.")]
+    steps = [m for m in modules() if m.startswith("workflows.steps.") and version_of(m) is None]
     pending = steps if name == STEPS else [name]
     found: set[str] = set()
     while pending:

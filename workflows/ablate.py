@@ -1,7 +1,7 @@
 """`tokenmill ablate`: tune a stage's mixture on a swarm of proxies, and say whether the result is better.
 
 The steps up to `split` are done where they are missing, then `workflows.steps.ablate`; everything lies in the lake
-under `ablations/<stage>@<fingerprint>`, so the same command goes on where it was stopped. In the end two files stand:
+under `ablations/`, so the same command goes on where it was stopped. In the end two files stand in `<stage>@<fp>`:
 `mixture.yaml`, which a plan's stage can name as it is, and `ablation.json`, the evidence (`Evidence`).
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from ruamel.yaml import YAML
 
@@ -28,10 +29,15 @@ from workflows.run import STEPS, run
 from workflows.steps import ablate as step
 from workflows.steps.context import Context
 
+if TYPE_CHECKING:  # it needs torch
+    from mixers.ablation import Setting, Tuned
+
 MIXTURE, EVIDENCE = "mixture.yaml", "ablation.json"
 LAST = "ablations/{}.json"  # where the ablation of a stage lies that ended last
 TARGET = "target:"
 BEFORE = ("read", "transcribe", "annotate", "refine", "synthesise", "deduplicate", "split")
+FRESH = 1000  # how far the seeds of the confirmation are from the swarm's
+Floats = npt.NDArray[np.float64]
 SECOND = 2.0  # how much closer a second swarm is drawn, around the first optimum
 
 
@@ -96,6 +102,7 @@ def options(plan: Plan, prior: Mixture | None, asked: Mapping[str, Any]) -> step
         raise PlanError(f"--tokens {asked['tokens']:g} must be a number of tokens, such as 1e6")
     if asked["targets"] and not storage.exists(asked["targets"]):
         raise PlanError(f"--targets: there is no file {asked['targets']}")
+    step.targets_of(asked["targets"])
     return step.Options(
         stage=stage,
         prior=prior or plan.mixtures[stage],
@@ -124,6 +131,10 @@ def lines(found: Evidence) -> Iterator[str]:
             f"{fit['target']:<20} {fit['model']} reads {fit['reads']}; order of unseen members "
             f"{fit['order']:.2f} ({fit['low']:.2f} to {fit['high']:.2f})"
         )
+    for name, size in pool["too_small"].items():
+        yield f"no target: {name}, of {size:,} tokens"
+    for reason, count in pool["faults"].items():
+        yield f"left out of --targets: {count:,} lines, {reason}"
     for reason in found.refused:
         yield f"refused: {reason}"
     for name, natural in found.natural.items():
@@ -173,34 +184,21 @@ def _ablated(context: Context, options: step.Options) -> Evidence:
         return Evidence(**json.loads(data))
     step.prepare(context, job)
     setting = step.setting_of(job, options.size)
-    members = draws(options.prior, options.proxies, options.seed)
-    swarm = step.trained(
-        context, job, "swarm", options.size, _groups("member", members, options.seed)
-    )
-    tuned = ablation.tune(setting, members, _losses(swarm), seed=options.seed)
-    for number in range(1, options.rounds):
-        more = draws(
-            tuned.recommended, options.proxies, options.seed + number, narrow=SECOND**number
-        )
-        name = f"swarm-{number + 1}"
-        groups = _groups("member", more, options.seed)
-        swarm = pl.concat([swarm, step.trained(context, job, name, options.size, groups)])
-        members = [*members, *more]
-        tuned = ablation.tune(setting, members, _losses(swarm), seed=options.seed)
+    members, swarm, tuned = _searched(context, job, setting)
     candidates = ablation.candidates(setting, tuned)
-    seeds = [options.seed + 1000 + n for n in range(options.seeds)]
-    trials = _confirmed(context, job, candidates, seeds)
-    targets = [fit.target for fit in tuned.fits]
-    gains = ablation.gains(trials, targets)
+    trials: dict[str, dict[str, Floats]] = {}
+    if tuned.fits:
+        trials = _confirmed(context, job, candidates)
+    gains = ablation.gains(trials, [fit.target for fit in tuned.fits])
     found = Evidence(
         stage=options.stage,
         where=job.root.path,
         options={k: v for k, v in options.__dict__.items() if k != "prior"},
         pool=step.notes_of(job),
-        swarm={name: values.tolist() for name, values in _losses(swarm).items()},
+        swarm={name: values.tolist() for name, values in swarm.items()},
         described=_columns(ablation.described(setting, members)),
         fits=[
-            {k: v for k, v in asdict(replace(fit, predict=lambda x: x)).items() if k != "predict"}
+            {f.name: getattr(fit, f.name) for f in fields(fit) if f.name != "predict"}
             | {"unseen": fit.unseen.tolist()}
             for fit in tuned.fits
         ],
@@ -219,27 +217,39 @@ def _ablated(context: Context, options: step.Options) -> Evidence:
     return _written(job, found, tuned.recommended)
 
 
-def _groups(
-    label: str, mixtures: Sequence[Mixture], seed: int
-) -> list[Sequence[tuple[str, Mixture, int]]]:
-    members = [(f"{label} {n}", mixture, seed) for n, mixture in enumerate(mixtures)]
-    return step.grouped(members)
+def _searched(
+    context: Context, job: step.Job, setting: Setting
+) -> tuple[list[Mixture], dict[str, Floats], Tuned]:
+    """The swarm's mixtures, their losses by target, and what they say; each round drawn around the last optimum."""
+    from mixers import ablation
+
+    options, around = job.options, job.options.prior
+    members: list[Mixture] = []
+    losses: list[pl.DataFrame] = []
+    for number in range(options.rounds):
+        more = draws(around, options.proxies, options.seed + number, narrow=SECOND**number)
+        named = [(f"member {n}", mixture, options.seed) for n, mixture in enumerate(more)]
+        folder = job.below(job.swarm, f"round-{number + 1}")
+        losses.append(step.trained(context, job, folder, options.size, step.grouped(named)))
+        members += more
+        tuned = ablation.tune(setting, members, _losses(pl.concat(losses)), seed=options.seed)
+        around = tuned.recommended
+    return members, _losses(pl.concat(losses)), tuned
 
 
 def _confirmed(
-    context: Context, job: step.Job, candidates: Mapping[str, Mixture], seeds: Sequence[int]
-) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
-    """All candidates of a seed are one group."""
+    context: Context, job: step.Job, candidates: Mapping[str, Mixture]
+) -> dict[str, dict[str, Floats]]:
+    """All candidates of a seed are one group, so that they differ in their text alone."""
+    options = job.options
+    seeds = range(options.seed + FRESH, options.seed + FRESH + options.seeds)
     groups = [[(name, mixture, seed) for name, mixture in candidates.items()] for seed in seeds]
-    table = step.trained(context, job, "confirm", job.options.confirm_size, groups)
-    found: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
-    for name in candidates:
-        mine = table.filter(pl.col("name") == name).sort("seed")
-        found[name] = _losses(mine)
-    return found
+    folder = job.below(job.root, "confirm")
+    table = step.trained(context, job, folder, options.confirm_size, groups).sort("seed")
+    return {name: _losses(table.filter(pl.col("name") == name)) for name in candidates}
 
 
-def _losses(table: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+def _losses(table: pl.DataFrame) -> dict[str, Floats]:
     return {
         name.removeprefix(TARGET): table[name].to_numpy()
         for name in table.columns

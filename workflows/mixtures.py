@@ -8,6 +8,7 @@ same work on all of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from corpus import storage
 from corpus.errors import PlanError
 from corpus.lake import read_part
 from corpus.strict_yaml import unknown
@@ -23,9 +25,9 @@ from mixers.mixture import Mixture
 from mixers.quality import BINS, copies, ranks
 from mixers.selection import Compiled, compiled, judge, merge_strata, strata
 from workflows.plan import Plan
-from workflows.run import prepare
+from workflows.run import lay_out
 from workflows.steps import select
-from workflows.steps.context import Context, Part
+from workflows.steps.context import Part
 
 MARGIN = 3  # documents shown on each side
 SHOWN = 160  # characters of each
@@ -80,20 +82,18 @@ def simulate(plan: Plan, lake: str, stage: str, mixture: Mixture) -> Simulated:
         raise PlanError(f"--stage: {unknown('stage', stage, plan.mixtures)}")
     job = _job(plan, lake, stage, mixture)
     by = compiled(mixture, job.columns, mixture.name)
-    tables, reasons = [], pl.DataFrame(schema={"reason": pl.String, "len": pl.UInt32})
-    for part, judged, frame in _judged(job, by, mixture):
+    tables, reasons = [], Counter[str]()
+    for _, judged, frame in _judged(job, by, mixture):
         tables.append(strata(frame, {stage: judged}))
-        reasons = pl.concat([reasons, judged.drop_nulls("reason").group_by("reason").len()])
-        del part
+        reasons.update(dict(judged.drop_nulls("reason").group_by("reason").len().iter_rows()))
     budget = plan.budget(stage)
     merged = merge_strata(tables, [stage])
     found = allocate(merged, {stage: mixture}, {stage: budget}, plan.model.repetition_cap)
-    counts = reasons.group_by("reason").agg(pl.col("len").sum()).sort("len", descending=True)
     return Simulated(
         stage=stage,
         budget=budget,
         cells=_cells(found, stage),
-        reasons=dict(counts.iter_rows()),
+        reasons=dict(reasons.most_common()),
         shortages=found.bands.filter(pl.col("shortage") > 0).to_dicts(),
         margin=_margin(job, by, mixture, merged, stage),
     )
@@ -121,18 +121,15 @@ def lines(found: Simulated) -> Iterator[str]:
 
 
 def _job(plan: Plan, lake: str, stage: str, mixture: Mixture) -> select.Job:
-    from workflows.engine import Engine
-
-    layout, listings = prepare(plan, lake)
-    missing = [s for s, folder in layout.splits.items() if not folder.is_complete]
+    lake = storage.absolute(lake)
+    layout, _ = lay_out(plan, lake)
+    missing = [name for name, folder in layout.splits.items() if not folder.is_complete]
     if missing:
         raise PlanError(
             f"the lake {lake} has no splits of {missing[0]!r} for this plan; run `tokenmill run {plan.path} "
             f"--lake {lake} --until split` first"
         )
-    context = Context(plan=plan, layout=layout, engine=Engine(lake=lake), listings=listings)
-    job = select.job_of(context)
-    return select.Job(**{**job.__dict__, "mixtures": {stage: mixture}})
+    return select.job_of(layout, {stage: mixture})
 
 
 def _judged(

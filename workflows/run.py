@@ -110,7 +110,16 @@ def run(
 
 
 def prepare(plan: Plan, lake: str) -> tuple[Layout, dict[str, tuple[InputFile, ...]]]:
-    """List the sources, check them against their snapshots, and lay out the lake."""
+    """List the sources, check them against their snapshots, lay out the lake, and write its catalog."""
+    layout, listings = lay_out(plan, lake)
+    for name, listing in listings.items():
+        check_snapshot(lake, name, listing, partial(_digests, lake, name))
+    write_catalog(layout, plan)
+    return layout, {name: listing.files for name, listing in listings.items()}
+
+
+def lay_out(plan: Plan, lake: str) -> tuple[Layout, dict[str, Listing]]:
+    """Where everything of the plan lies, and its sources' files. Writes nothing."""
     listings = {source.name: _list(plan, source.name) for source in plan.model.sources}
     files = {name: listing.files for name, listing in listings.items()}
     digests = {
@@ -121,10 +130,7 @@ def prepare(plan: Plan, lake: str) -> tuple[Layout, dict[str, tuple[InputFile, .
     previous = split.previous_of(lake, layout.splits_inputs)
     if previous is not None:
         layout = Layout(plan, lake, files, digests, previous)
-    for name, listing in listings.items():
-        check_snapshot(lake, name, listing, partial(_digests, lake, name))
-    write_catalog(layout, plan)
-    return layout, files
+    return layout, listings
 
 
 def write_catalog(layout: Layout, plan: Plan) -> None:

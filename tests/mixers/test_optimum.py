@@ -1,5 +1,7 @@
 """The search: planted optima are found, caps bind, and where nothing is known the prior stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -96,12 +98,34 @@ def test_the_search_is_its_seed_s():
 
 
 def test_divergence_by_hand():
-    assert divergence({"a": 0.5, "b": 0.5}, {"a": 0.5, "b": 0.5}) == 0
-    assert divergence({"a": 1.0, "b": 0.0}, {"a": 0.25, "b": 0.75}) == pytest.approx(np.log(4))
+    even = np.array([1.0, 1.0])
+    assert divergence(even, even * 7) == 0
+    assert divergence(np.array([3.0, 0.0]), np.array([0.25, 0.75])) == pytest.approx(np.log(4))
+
+
+def test_no_document_is_left_out_for_nothing():
+    of = problem(lambda x: np.full(len(x), 2.0), pull=0.05)
+    copies = expected(of.supply, optimum(of, draws(PRIOR, 40, 1)), of.budget, of.cap)
+    for cell in range(2):
+        mine = copies[of.supply.of(cell)]
+        assert mine.min() > 0.8 * mine.max()
+
+
+def test_without_instance_terms_cells_are_taken_alike():
+    ranked = PRIOR.model_copy(
+        update={
+            "cells": [
+                c.model_copy(update={"criteria": {"level": 1.0}, "cutoff": 0.5})
+                for c in PRIOR.cells
+            ]
+        }
+    )
+    of = replace(problem(lambda x: 2 + (x[:, 0] - 0.4) ** 2), prior=ranked, quality=False)
+    assert {cell.cutoff for cell in optimum(of, draws(PRIOR, 40, 1)).cells} == {0}
 
 
 def test_without_a_target_there_is_no_optimum():
     of = problem(lambda x: x)
-    empty = Problem(**{**of.__dict__, "fits": []})
+    empty = replace(of, fits=[])
     with pytest.raises(ValueError, match="no target can be predicted"):
         optimum(empty, draws(PRIOR, 8, 1))

@@ -56,7 +56,7 @@ def test_what_a_step_reads_by_hand():
 
 
 def test_stacked_is_alone_after_many_steps():
-    texts, by = pool(), Schedule(steps=60, batch=4, length=32)
+    texts, by = pool(), Schedule(steps=200, batch=4, length=32)
     orders = [np.random.default_rng(n).permutation(60) for n in range(3)]
     streams = [stream(texts, order) for order in orders]
     together = begun(TINY, [1, 2, 3])

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 from corpus import open_lake, storage
 from corpus.errors import PlanError
-from corpus.lake import Folder
+from corpus.tokenizer import Tokenizer
 from mixers.mixture import Mixture
 from tests.workflows.lakes import plan_of
 from workflows import mixtures
@@ -136,7 +136,7 @@ def test_another_lake_has_equal_losses_though_a_group_was_killed(
     real = step.train_group
 
     def killed(job, folder_, item):
-        if folder_.path.endswith("swarm") and item["key"] == "00001":
+        if folder_.path.endswith("round-1") and item["key"] == "00001":
             raise OSError("the machine went away")
         return real(job, folder_, item)
 
@@ -282,21 +282,85 @@ def test_a_mixture_without_cells_says_what_to_do(done, folder):
         ablate(plan, str(folder / "lake"), options(plan, Mixture(name="bare"), ASKED))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_targets_of_the_user_and_what_they_share_with_the_pool(folder, done):
-    targets = folder / "targets.jsonl"
-    shared = json.loads((folder / "plain.jsonl").read_text().splitlines()[0])["text"]
-    fresh = [" ".join(random.Random(n).choices(WORDS[::-1], k=60)) for n in range(80)]
-    rows = [{"target": "mine", "text": text} for text in [*fresh, shared]]
-    targets.write_text("".join(json.dumps(row) + "\n" for row in rows))
+def test_more_seeds_train_no_member_again(done, folder, monkeypatch):
+    trained = []
+    real = step.train_group
+
+    def seen(job, folder_, item):
+        trained.append(folder_.path.rsplit("/", 1)[1])
+        return real(job, folder_, item)
+
+    monkeypatch.setattr(step, "train_group", seen)
+    monkeypatch.setattr("workflows.engine.Engine.map", _here)
     plan = load_plan(str(folder / "plan.yaml"))
-    asked = options(plan, None, ASKED | {"targets": str(targets), "tokens": 39_000, "proxies": 8})
-    found = ablate(plan, str(folder / "lake"), asked, num_cpus=2)
-    assert found.pool["targets"]["mine"] > 2000
-    in_pool = Folder(str(folder / "lake"), f"{found.where}/setting").parts()
-    assert in_pool == ["pool.parquet"]
-    assert found.pool["shared"]["mine"] <= 1
+    found = ablate(plan, str(folder / "lake"), options(plan, None, ASKED | {"seeds": 3}))
+    assert trained == ["confirm"] * 3
+    assert found.swarm == done.swarm
+    assert [len(v) for v in found.trials["prior"].values()] == [3] * len(done.swarm)
+
+
+def test_a_group_that_is_killed_goes_on_from_what_it_saved(done, folder, monkeypatch):
+    from mixers import training
+
+    plan = load_plan(str(folder / "plan.yaml"))
+    other = options(plan, None, ASKED | {"proxies": 8})
+    monkeypatch.setattr(step, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("workflows.engine.Engine.map", _here)
+    real, steps = training.advance, []
+
+    def dies(stack, pool, streams, by, until):
+        if len(steps) == 3:
+            raise OSError("killed")
+        steps.append(stack.step)
+        real(stack, pool, streams, by, until)
+
+    monkeypatch.setattr(training, "advance", dies)
+    with pytest.raises(StepError, match="killed"):
+        ablate(plan, str(folder / "lake"), other)
+    steps.clear()
+    steps.append(-1)  # so that it dies no more: its length passes 3 between two looks
+
+    def goes_on(stack, pool, streams, by, until):
+        steps.append(stack.step)
+        real(stack, pool, streams, by, until)
+
+    monkeypatch.setattr(training, "advance", goes_on)
+    found = ablate(plan, str(folder / "lake"), other)
+    assert steps[1] == 3  # not from the beginning
+    for target, values in found.swarm.items():
+        # the first eight members of ten are the same eight, in the same stack
+        assert values == pytest.approx(done.swarm[target][:8], rel=1e-4)
+
+
+def test_targets_of_the_user_what_they_share_with_the_pool_and_lines_that_are_none(
+    folder, tmp_path
+):
+    texts = (folder / "plain.jsonl").read_text().splitlines()
+    pool = [json.loads(line)["text"] for line in texts]
+    fresh = [" ".join(random.Random(n).choices(WORDS[::-1], k=60)) for n in range(3)]
+    rows = [json.dumps({"target": "mine", "text": text}) for text in fresh]
+    file = tmp_path / "targets.jsonl"
+    file.write_text("\n".join([*rows, "{", '{"target": "mine"}', ""]), encoding="utf-8")
+    found, faults = step.targets_of(str(file))
+    assert found == {"mine": fresh}
+    assert faults == {"not JSON": 1, "without `target` and `text`": 1}
+    tokenizer = Tokenizer()
+    ids = [tokenizer.encode(text) for text in pool[:40]]
+    targets = {"mine": [*(tokenizer.encode(text) for text in fresh), ids[7][3:30]]}
+    kept, shared = step._apart(targets, np.concatenate(ids))
+    assert shared == {"mine": 1}
+    assert len(kept["mine"]) == 3
+    file.write_text("{}\n")
+    with pytest.raises(PlanError, match="has no line with `target` and `text`"):
+        step.targets_of(str(file))
+
+
+def test_a_simulation_writes_nothing(folder, done):
+    lake = folder / "lake"
+    before = {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()}
+    plan = load_plan(str(folder / "plan.yaml"), models=False)
+    mixtures.simulate(plan, str(lake), "general", load_mixture(str(folder / "cells.yaml")))
+    assert {path: path.stat().st_mtime_ns for path in lake.rglob("*") if path.is_file()} == before
 
 
 def test_the_commands_print_what_they_found(done, folder):

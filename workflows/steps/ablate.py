@@ -7,10 +7,13 @@
     confirm   seeds -> the same of the candidates
 
 The sample is as large beside a proxy's training as the corpus beside the stage's budget, so that what is scarce stays
-scarce; it is drawn by a hash of the id. The setting grows with the sample (two bytes a token) and is held whole by the
-one task that makes it and by each worker that trains: at a billion tokens a proxy, and a corpus of its budget, 2 GB.
+scarce; it is drawn by a hash of the id. Of held-out documents each group of parts gives the first ones by their hash.
+The setting grows with the sample: each worker that trains holds two bytes a token, the one task that makes it about
+twelve. For a proxy of a billion tokens and a corpus as large as the budget that is 2 and 12 GB.
 
-A group's weights and sums are saved every few minutes; a group that was killed goes on from there.
+Each phase has a folder by what decides it (`ablations/setting@fp`, `swarm@fp`, `<stage>@fp`), so that more seeds or
+another size of the proxies that confirm train no member of the swarm again. A group's weights and sums are saved every
+two minutes; a group that was killed goes on from there.
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -34,10 +38,10 @@ from corpus.lake import Entry, Folder, read_part, write_part
 from corpus.languages import LANGUAGES
 from corpus.randomness import id_words, uniform
 from corpus.tokenizer import VOCABULARY, Tokenizer
-from mixers.composition import Supply, expected, supply
+from mixers.composition import expected, supply
 from mixers.mixture import NO_LANGUAGE, OTHER, Mixture
 from mixers.selection import Compiled, compiled, judge
-from mixers.splits import TARGETS, VALIDATION
+from mixers.splits import TARGETS, TRAIN, VALIDATION
 from mixers.swarm import with_reverses
 from mixers.vocabulary import Vocabulary, reduced
 from workflows.engine import Item
@@ -45,12 +49,21 @@ from workflows.measures import all_fields
 from workflows.steps import select
 from workflows.steps.context import Context
 
+if TYPE_CHECKING:  # it needs torch
+    from mixers.ablation import Setting
+
 VERSION = 1
+Member = tuple[str, Mixture, int]  # name, mixture, seed
+Ids = np.ndarray[Any, Any]
 TOGETHER = 8  # members of a group
 SAVE_SECONDS = 120.0
 TARGET_TOKENS = 40_000  # of a target, at most
 LEAST_TARGET = 2_000  # tokens; a smaller target says nothing
 GRAM = 13  # tokens in a row that a target's document may not share with the pool
+GRAMS = 1 << 22  # of the pool, looked at together
+ARRAYS = "arrays.npz"
+SPARE = 8  # how much more held-out text is sampled than a target takes: groups differ, and some of it is in the pool
+COLUMNS = {"id", "n_tokens", "split", "source", "kind", "language"}  # besides those of the mixture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +91,17 @@ class Job:
     select: select.Job
     options: Options
     rate: float  # of the documents, in the pool
-    budget: float  # tokens of a proxy's training, in the tokenizer's
     cap: float
-    root: Folder
+    held_out: str  # the split that targets are made of
+    pool: Folder
+    setting: Folder
+    swarm: Folder  # the root of a folder per round
+    root: Folder  # of what is confirmed and written
     ranks: str | None
 
-    def folder(self, name: str) -> Folder:
-        """The folder of one of the phases."""
-        return Folder(self.root.root, f"{self.root.path}/{name}")
+    def below(self, root: Folder, name: str) -> Folder:
+        """The folder of a round, or of the confirmation."""
+        return Folder(root.root, f"{root.path}/{name}")
 
     @property
     def mixture(self) -> Mixture:
@@ -125,29 +141,51 @@ def check(context: Context, options: Options) -> None:
 
 def job_of(context: Context, options: Options) -> Job:
     """Where everything of this ablation lies."""
-    of = select.job_of(context)
     layout, model = context.layout, context.plan.model
-    budget = context.plan.budget(options.stage)
-    inputs = [layout.splits_root.path, layout.clusters.path]
-    inputs += sorted(folder.path for folder in layout.tokens.values())
-    inputs += sorted({f.path for of_ in of.annotations.values() for f in of_.values()})
-    content = {
-        "version": VERSION,
-        "options": {k: v for k, v in options.__dict__.items() if k not in ("prior", "device")},
-        "prior": options.prior.model_dump(),
-        "targets": storage.get(options.targets).decode() if options.targets else "",
-        "budget": budget,
-        "cap": model.repetition_cap,
-        "inputs": inputs,
+    mixture = with_reverses(options.prior)
+    of = select.job_of(layout, {options.stage: mixture})
+    wanted = {"language", *compiled(mixture, of.columns, options.stage).columns}
+    read = {
+        f.path for columns in of.annotations.values() for n, f in columns.items() if n in wanted
     }
-    name = f"{options.stage}@{fingerprint(content)}"
+    read |= {folder.path for folder in layout.tokens.values()}
+    prior = options.prior.model_dump(exclude={"name"})
+    budget = context.plan.budget(options.stage)
+    held_out = TARGETS if model.split.targets else VALIDATION
+    setting = {
+        "version": VERSION,
+        "rules": list(prior["rules"].items()),  # a list, because the order matters
+        "criteria": prior["criteria"],
+        "cells": [[cell.name, cell.where] for cell in options.prior.cells],
+        "sizes": [options.tokens, budget, options.vocabulary, options.seed, held_out],
+        "targets": storage.get(options.targets).decode() if options.targets else "",
+        "inputs": [layout.splits_root.path, *sorted(read)],
+    }
+    setting_path = f"ablations/setting@{fingerprint(setting)}"
+    swarm = {
+        "setting": setting_path,
+        "prior": prior,
+        "proxies": [options.proxies, options.size],
+        "cap": model.repetition_cap,
+    }
+    swarm_path = f"ablations/swarm@{fingerprint(swarm)}"
+    ended = {
+        "swarm": swarm_path,
+        "rounds": options.rounds,
+        "confirmed": [options.confirm_size, options.seeds],
+    }
+    path = f"ablations/{options.stage}@{fingerprint(ended)}"
+    layout.content |= {setting_path: setting, swarm_path: swarm, path: ended}
     return Job(
-        select=replace(of, mixtures={options.stage: with_reverses(options.prior)}),
+        select=of,
         options=options,
-        rate=min(1.0, options.tokens / budget),
-        budget=float(options.tokens),
+        rate=options.tokens / budget,
         cap=model.repetition_cap,
-        root=Folder(layout.lake, f"ablations/{name}"),
+        held_out=held_out,
+        pool=Folder(layout.lake, f"{setting_path}/pool"),
+        setting=Folder(layout.lake, f"{setting_path}/setting"),
+        swarm=Folder(layout.lake, swarm_path),
+        root=Folder(layout.lake, path),
         ranks=model.tokenizer.ranks,
     )
 
@@ -157,17 +195,13 @@ def prepare(context: Context, job: Job) -> None:
     by_group = [
         {"key": f"{number:05d}", "group": number} for number in range(len(job.select.groups))
     ]
-    context.fill("ablate pool", [job.folder("pool")], partial(sample, job), lambda: by_group)
+    context.fill("ablate pool", [job.pool], partial(sample, job), lambda: by_group)
     one = [{"key": "00000"}]
-    context.fill("ablate setting", [job.folder("setting")], partial(gather, job), lambda: one)
+    context.fill("ablate setting", [job.setting], partial(gather, job), lambda: one)
 
 
 def trained(
-    context: Context,
-    job: Job,
-    name: str,
-    size: str,
-    groups: Sequence[Sequence[tuple[str, Mixture, int]]],
+    context: Context, job: Job, folder: Folder, size: str, groups: Sequence[Sequence[Member]]
 ) -> pl.DataFrame:
     """`name`, `mixture` (JSON), `seed` and a column per target: losses of proxies, trained where they are missing."""
     items = [
@@ -178,14 +212,12 @@ def trained(
         }
         for number, group in enumerate(groups)
     ]
-    folder = job.folder(name)
+    name = folder.path.rsplit("/", 1)[1]
     context.fill(f"ablate {name}", [folder], partial(train_group, job, folder), lambda: items)
     return pl.concat([pl.DataFrame(pl.from_arrow(read_part(folder, p))) for p in folder.parts()])
 
 
-def grouped(
-    members: Sequence[tuple[str, Mixture, int]], together: int = TOGETHER
-) -> list[Sequence[tuple[str, Mixture, int]]]:
+def grouped(members: Sequence[Member], together: int = TOGETHER) -> list[Sequence[Member]]:
     """Neighbouring members, trained in one stack."""
     return [members[first : first + together] for first in range(0, len(members), together)]
 
@@ -197,42 +229,63 @@ def sample(job: Job, item: Item) -> Item:
     """The sampled documents of one group of parts: columns, split and tokens."""
     by, options = job.compiled(), job.options
     tables = []
-    counts = {"documents": 0, "pool": 0, "held_out": 0}
+    documents = 0
     for part in job.select.groups[item["group"]]:
         frame = select.frame_of(job.select, part, {options.stage: by})
-        kept = _kept(job, frame, by)
-        rows = np.flatnonzero(kept)
-        tokens = read_part(job.select.tokens[part.source], part.name, ["input_ids"])
-        chosen = frame.select(sorted(by.columns | _ALWAYS & {*frame.columns}))[rows]
-        tables.append(chosen.with_columns(input_ids=_taken(tokens, rows)))
-        counts["documents"] += frame.height
-        counts["pool"] += int((chosen["split"] == "train").sum())
-    counts["held_out"] = sum(table.height for table in tables) - counts["pool"]
-    folder = job.folder("pool")
-    file = write_part(
-        folder, f"part-{item['key']}.parquet", pl.concat(tables, how="diagonal").to_arrow()
-    )
-    folder.commit(Entry(key=item["key"], files=[file], counts=counts))
-    return {"counts": {"documents": counts["documents"]}}
+        rows = np.flatnonzero(_kept(job, frame, by))
+        chosen = frame.select(sorted(by.columns | COLUMNS & {*frame.columns}))[rows]
+        documents += frame.height
+        if chosen.height:
+            tokens = read_part(job.select.tokens[part.source], part.name, ["input_ids"])
+            tables.append(chosen.with_columns(input_ids=_taken(tokens, rows)))
+    counts = {"documents": documents, "pool": 0, "held_out": 0}
+    files = []
+    if tables:
+        table = _few_held_out(job, pl.concat(tables, how="diagonal"))
+        counts["pool"] = table.filter(split=TRAIN).height
+        counts["held_out"] = table.height - counts["pool"]
+        files = [write_part(job.pool, f"part-{item['key']}.parquet", table.to_arrow())]
+    job.pool.commit(Entry(key=item["key"], files=files, counts=counts))
+    return {"counts": {"documents": documents}}
 
 
-_ALWAYS = {"id", "n_tokens", "split", "source", "kind", "language"}
+def _kept(job: Job, frame: pl.DataFrame, by: Compiled) -> Ids:
+    """Documents of the pool, and those held out for targets that the rules let pass."""
+    held_out = pl.col("split") == job.held_out
+    as_train = frame.with_columns(split=pl.when(held_out).then(pl.lit(TRAIN)).otherwise("split"))
+    eligible = judge(as_train, by, job.mixture)["reason"].is_null().to_numpy()
+    drawn = (_place(job, frame) < job.rate) & (frame["split"] == TRAIN).to_numpy()
+    return np.asarray(eligible & (drawn | (frame["split"] == job.held_out).to_numpy()))
 
 
-def _kept(job: Job, frame: pl.DataFrame, by: Compiled) -> np.ndarray[Any, Any]:
-    """Documents of the pool, and those held out that the rules let pass."""
-    mixture = job.mixture
-    as_train = frame.with_columns(
-        split=pl.when(pl.col("split") == TARGETS).then(pl.lit(VALIDATION)).otherwise("split")
-    )
-    eligible = judge(as_train, by, mixture)["reason"].is_null().to_numpy()
+def _place(job: Job, frame: pl.DataFrame) -> Ids:
+    """Where each document stands between 0 and 1, by its id."""
     ids = np.frombuffer(b"".join(frame["id"].to_list()), np.uint8).reshape(-1, 16)
-    drawn = uniform(id_words(ids), job.options.seed, "pool") < job.rate
-    train = (frame["split"] == "train").to_numpy()
-    return np.asarray(eligible & (drawn | ~train))
+    return uniform(id_words(ids), job.options.seed, "pool")
 
 
-def _taken(tokens: pa.Table, rows: np.ndarray[Any, Any]) -> pl.Series:
+def _few_held_out(job: Job, table: pl.DataFrame) -> pl.DataFrame:
+    """The pool, and of each target the first documents, up to a group's share of its tokens several times over."""
+    most = max(LEAST_TARGET, SPARE * TARGET_TOKENS // max(1, len(job.select.groups)))
+    placed = table.with_columns(place=pl.Series(_place(job, table)), target=target_of())
+    before = (pl.col("n_tokens").cum_sum() - pl.col("n_tokens")).over(
+        "split", "target", order_by="place"
+    )
+    return placed.filter((pl.col("split") == TRAIN) | (before < most)).drop("place", "target")
+
+
+def target_of() -> pl.Expr:
+    """The target that a held-out document belongs to: code, mathematics, or the family of its language."""
+    families = {label: entry.family for label, entry in LANGUAGES.items()}
+    family = (
+        pl.col("language")
+        .replace_strict(families, default=OTHER, return_dtype=pl.String)
+        .fill_null(OTHER)
+    )
+    return pl.when(pl.col("kind").is_in(["code", "math"])).then("kind").otherwise(family)
+
+
+def _taken(tokens: pa.Table, rows: Ids) -> pl.Series:
     return pl.Series(
         pl.from_arrow(tokens.column("input_ids").combine_chunks().take(pa.array(rows)))
     )
@@ -240,24 +293,35 @@ def _taken(tokens: pa.Table, rows: np.ndarray[Any, Any]) -> pl.Series:
 
 def gather(job: Job, item: Item) -> Item:
     """One file of all that proxies read."""
-    folder = job.folder("pool")
-    parts = [pl.DataFrame(pl.from_arrow(read_part(folder, name))) for name in folder.parts()]
+    parts = [pl.DataFrame(pl.from_arrow(read_part(job.pool, name))) for name in job.pool.parts()]
+    if not parts:
+        raise PlanError("the rules leave no document; look at `tokenmill mixture simulate`")
     frame = pl.concat(parts, how="diagonal_relaxed").sort("id")
-    pool = frame.filter(split="train")
+    pool = frame.filter(split=TRAIN)
     if pool.height == 0:
         raise PlanError(
-            "the rules leave no document to train proxies on; look at `tokenmill mixture simulate`"
+            f"a pool of {job.rate:.2g} of the documents that the rules let pass has none; give more --tokens, or "
+            "look at `tokenmill mixture simulate`"
         )
-    targets = {**_held_out(frame), **_named(job)}
+    own, faults = targets_of(job.options.targets)
+    tokenizer = Tokenizer(job.ranks)
+    targets = _held_out(job, frame.filter(split=job.held_out))
+    targets |= {name: [tokenizer.encode(text) for text in texts] for name, texts in own.items()}
     pool_ids = pool["input_ids"].explode(empty_as_null=False).to_numpy().astype(np.uint32)
     targets, shared = _apart(targets, pool_ids)
-    targets = {name: rows for name, rows in targets.items() if sum(map(len, rows)) >= LEAST_TARGET}
+    sizes = {name: sum(map(len, rows)) for name, rows in targets.items()}
+    small = {name: size for name, size in sizes.items() if size < LEAST_TARGET}
+    targets = {name: rows for name, rows in targets.items() if name not in small}
     if not targets:
         raise PlanError(
-            f"no target has {LEAST_TARGET:,} tokens of held-out text; raise `split.targets`, or give --targets"
+            f"no target has {LEAST_TARGET:,} tokens of held-out text ({small}); raise `split.targets`, or give "
+            "--targets"
         )
-    counts = np.bincount(pool_ids, minlength=VOCABULARY).astype(np.int64)
-    vocabulary = reduced(counts, Tokenizer(job.ranks).pieces, job.options.vocabulary)
+    vocabulary = reduced(
+        np.bincount(pool_ids, minlength=VOCABULARY).astype(np.int64),
+        tokenizer.pieces,
+        job.options.vocabulary,
+    )
     ids, offsets = vocabulary.encode(pool_ids, _offsets(pool["input_ids"].list.len().to_numpy()))
     arrays: dict[str, Any] = {"ids": ids, "offsets": offsets, "bytes_of": vocabulary.bytes_of}
     arrays |= {"starts": vocabulary.starts, "spelt": vocabulary.spelt}
@@ -267,69 +331,78 @@ def gather(job: Job, item: Item) -> Item:
         arrays |= {f"target ids {name}": encoded[0], f"target offsets {name}": encoded[1]}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    out = job.folder("setting")
-    storage.put(out.file_uri("arrays.npz"), buffer.getvalue())
-    file = write_part(out, "pool.parquet", pool.drop("input_ids").to_arrow())
+    storage.put(job.setting.file_uri(ARRAYS), buffer.getvalue())
+    file = write_part(job.setting, "pool.parquet", pool.drop("input_ids").to_arrow())
     notes = {
         "tokens": len(pool_ids),
         "proxy_tokens": len(ids),
-        "bytes": int(vocabulary.bytes_of[ids].sum()),
-        "targets": {n: int(sum(map(len, rows))) for n, rows in targets.items()},
+        "targets": {name: sizes[name] for name in targets},
+        "too_small": small,
         "shared": shared,
+        "faults": faults,
     }
-    out.commit(Entry(key=item["key"], files=[file], counts={"documents": pool.height}, notes=notes))
-    return {"counts": {"documents": pool.height}}
+    counts = {"documents": pool.height}
+    job.setting.commit(Entry(key=item["key"], files=[file], counts=counts, notes=notes))
+    return {"counts": counts}
 
 
-def _held_out(frame: pl.DataFrame) -> dict[str, list[np.ndarray[Any, Any]]]:
-    """Held-out documents by target: code, mathematics, or the family of the language; the first ones by id."""
-    splits = set(frame["split"])
-    chosen = frame.filter(pl.col("split") == (TARGETS if TARGETS in splits else VALIDATION))
-    found: dict[str, list[np.ndarray[Any, Any]]] = {}
-    held: dict[str, int] = {}
-    for row in chosen.select("kind", "language", "input_ids").iter_rows(named=True):
-        name = row["kind"] if row["kind"] in ("code", "math") else _family(row["language"])
-        if held.get(name, 0) >= TARGET_TOKENS or not row["input_ids"]:
+def targets_of(path: str) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """The user's own targets, and how many lines of the file are none, by reason. PlanError where no line is one."""
+    if not path:
+        return {}, {}
+    found: dict[str, list[str]] = {}
+    faults: Counter[str] = Counter()
+    for line in storage.get(path).decode("utf-8", "replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            faults["not JSON"] += bool(line.strip())
             continue
-        ids = np.array(row["input_ids"], np.uint32)[: TARGET_TOKENS - held.get(name, 0)]
-        found.setdefault(name, []).append(ids)
-        held[name] = held.get(name, 0) + len(ids)
-    return found
+        if isinstance(row, dict) and all(isinstance(row.get(k), str) for k in ("target", "text")):
+            found.setdefault(row["target"], []).append(row["text"])
+        else:
+            faults["without `target` and `text`"] += 1
+    if not found:
+        raise PlanError(f"--targets: {path} has no line with `target` and `text` ({dict(faults)})")
+    return found, {reason: count for reason, count in faults.items() if count}
 
 
-def _family(language: str | None) -> str:
-    return LANGUAGES[language].family if language in LANGUAGES else "other"
-
-
-def _named(job: Job) -> dict[str, list[np.ndarray[Any, Any]]]:
-    """The user's own targets."""
-    if not job.options.targets:
-        return {}
-    tokenizer = Tokenizer(job.ranks)
-    found: dict[str, list[np.ndarray[Any, Any]]] = {}
-    for number, line in enumerate(storage.get(job.options.targets).decode().splitlines(), 1):
-        row = json.loads(line) if line.strip() else None
-        if row is None:
-            continue
-        if not isinstance(row, dict) or not {"target", "text"} <= row.keys():
-            raise PlanError(f"{job.options.targets}:{number}: a line needs `target` and `text`")
-        found.setdefault(str(row["target"]), []).append(tokenizer.encode(str(row["text"])))
-    return found
+def _held_out(job: Job, frame: pl.DataFrame) -> dict[str, list[Ids]]:
+    """Held-out documents by target, in the order of their places, cut at `TARGET_TOKENS`."""
+    placed = frame.with_columns(place=pl.Series(_place(job, frame)), target=target_of())
+    before = (pl.col("n_tokens").cum_sum() - pl.col("n_tokens")).over("target", order_by="place")
+    room = TARGET_TOKENS - before.cast(pl.Int64)
+    chosen = placed.filter((room > 0) & (pl.col("n_tokens") > 0)).sort("target", "place")
+    cut = chosen.with_columns(pl.col("input_ids").list.head(room))
+    return {
+        str(name): [np.array(ids, np.uint32) for ids in rows["input_ids"].to_list()]
+        for (name,), rows in cut.group_by("target", maintain_order=True)
+    }
 
 
 def _apart(
-    targets: Mapping[str, list[np.ndarray[Any, Any]]], pool: np.ndarray[Any, Any]
-) -> tuple[dict[str, list[np.ndarray[Any, Any]]], dict[str, int]]:
+    targets: Mapping[str, list[Ids]], pool: Ids
+) -> tuple[dict[str, list[Ids]], dict[str, int]]:
     """The documents of each target that share no `GRAM` tokens in a row with the pool, and how many do."""
-    known = np.unique(_grams(pool))
+    grams = {name: [_grams(row) for row in rows] for name, rows in targets.items()}
+    wanted = np.unique(
+        np.concatenate([np.empty(0, np.uint64), *(g for r in grams.values() for g in r)])
+    )
+    there = np.zeros(len(wanted), bool)
+    for first in range(0, len(pool), GRAMS):
+        found = _grams(pool[first : first + GRAMS + GRAM - 1])
+        there |= np.isin(wanted, found)
+    known = wanted[there]
     kept, shared = {}, {}
     for name, rows in targets.items():
-        clean = [row for row in rows if not np.isin(_grams(row), known).any()]
+        clean = [
+            row for row, of in zip(rows, grams[name], strict=True) if not np.isin(of, known).any()
+        ]
         kept[name], shared[name] = clean, len(rows) - len(clean)
     return kept, shared
 
 
-def _grams(ids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _grams(ids: Ids) -> Ids:
     """A hash of each run of `GRAM` tokens."""
     words = ids.astype(np.uint64)
     total = np.zeros(max(0, len(words) - GRAM + 1), np.uint64)
@@ -340,7 +413,7 @@ def _grams(ids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return total
 
 
-def _offsets(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _offsets(lengths: Ids) -> Ids:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
@@ -376,15 +449,15 @@ def train_group(job: Job, folder: Folder, item: Item) -> Item:
     return {"counts": {"documents": len(seeds), "tokens": tokens}}
 
 
-def setting_of(job: Job, size: str) -> Any:
+def setting_of(job: Job, size: str) -> Setting:
     """The setting of proxies of this size, as `mixers.ablation` takes it."""
     from mixers.ablation import Setting
     from mixers.training import RATES, Pool, Schedule
 
-    arrays, frame, notes = _loaded(job.folder("setting"))
-    batch, length = 16, 256
+    arrays, frame, notes = _loaded(job.setting)
     inflated = notes["proxy_tokens"] / max(1, notes["tokens"])
-    steps = max(1, round(job.options.tokens * inflated / (batch * length)))
+    one = Schedule(steps=1, rate=RATES[size])
+    steps = max(1, round(job.options.tokens * inflated / one.tokens))
     targets = {
         name.removeprefix("target ids "): Pool(
             arrays[name], arrays[name.replace("target ids", "target offsets", 1)]
@@ -396,24 +469,20 @@ def setting_of(job: Job, size: str) -> Any:
         pool=Pool(arrays["ids"], arrays["offsets"]),
         targets=targets,
         vocabulary=Vocabulary(arrays["bytes_of"], arrays["starts"], arrays["spelt"]),
-        supply=_supply(job, frame),
+        supply=supply(frame, job.compiled(), job.mixture),
         prior=job.options.prior,
-        budget=job.budget,
+        budget=float(job.options.tokens),
         cap=job.cap,
         size=size,
-        schedule=Schedule(steps=steps, batch=batch, length=length, rate=RATES[size]),
+        schedule=replace(one, steps=steps),
         device=job.options.device,
     )
-
-
-def _supply(job: Job, frame: pl.DataFrame) -> Supply:
-    return supply(frame, job.compiled(), job.mixture)
 
 
 @lru_cache(maxsize=1)
 def _loaded(folder: Folder) -> tuple[dict[str, Any], pl.DataFrame, dict[str, Any]]:
     """A worker reads the setting once."""
-    with np.load(io.BytesIO(storage.get(folder.file_uri("arrays.npz")))) as file:
+    with np.load(io.BytesIO(storage.get(folder.file_uri(ARRAYS)))) as file:
         arrays = {name: file[name] for name in file.files}
     frame = pl.DataFrame(pl.from_arrow(read_part(folder, "pool.parquet")))
     (entry,) = folder.entries().values()
@@ -421,16 +490,17 @@ def _loaded(folder: Folder) -> tuple[dict[str, Any], pl.DataFrame, dict[str, Any
 
 
 def notes_of(job: Job) -> dict[str, Any]:
-    """What the setting holds: tokens, bytes, and the tokens of each target."""
-    (entry,) = job.folder("setting").entries().values()
-    return entry.notes
+    """What the setting holds: `tokens`, `proxy_tokens`, the tokens of each of `targets` and of those `too_small`, how
+    many documents of each are `shared` with the pool, and the `faults` of the user's file.
+    """
+    return _loaded(job.setting)[2]
 
 
-def by_language(job: Job, setting: Any, mixture: Mixture) -> list[dict[str, Any]]:
+def by_language(job: Job, setting: Setting, mixture: Mixture) -> list[dict[str, Any]]:
     """`language`, and its share of the tokens of the pool and of what a mixture takes; code is `-`."""
     of = setting.supply
     copies = expected(of, mixture, setting.budget, setting.cap)
-    _, frame, _ = _loaded(job.folder("setting"))
+    _, frame, _ = _loaded(job.setting)
     kind, language = (frame[name].gather(of.rows) for name in ("kind", "language"))
     rows = pl.DataFrame({"kind": kind, "language": language, "there": of.tokens})
     name = pl.when(pl.col("kind") == "code").then(pl.lit(NO_LANGUAGE)).otherwise("language")

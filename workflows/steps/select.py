@@ -41,6 +41,7 @@ from mixers.selection import (
     with_thresholds,
 )
 from workflows.engine import Item
+from workflows.layout import Layout
 from workflows.measures import DOCUMENT_COLUMNS, all_fields
 from workflows.plan import Plan
 from workflows.steps.context import Context, Part, all_parts, part_groups, read_columns
@@ -81,10 +82,12 @@ def run(context: Context) -> None:
     folders = context.layout.selections
     if all(folder.is_complete for folder in folders.values()):
         return
-    job = job_of(context)
+    job = job_of(context.layout, context.plan.mixtures)
     by_group = [{"key": f"{number:05d}", "group": number} for number in range(len(job.groups))]
     context.fill("select strata", [job.strata], partial(sum_group, job), lambda: by_group)
-    _solve(context, job)
+    plan = context.plan
+    result = solve(job, {s: plan.budget(s) for s in job.mixtures}, plan.model.repetition_cap)
+    storage.put(job.root.file_uri(ALLOCATION), _json(result, plan))
     context.fill_aligned("select", folders, partial(select_group, job), lambda: job.groups)
 
 
@@ -172,7 +175,8 @@ def read_allocation(root: Folder) -> dict[str, Any] | None:
     return None if data is None else json.loads(data)
 
 
-def _solve(context: Context, job: Job) -> None:
+def solve(job: Job, budgets: Mapping[str, float], cap: float) -> Allocation:
+    """Rates for all strata, which lie beside them then."""
     tables = [
         pl.DataFrame(pl.from_arrow(read_part(job.strata, name))) for name in job.strata.parts()
     ]
@@ -182,15 +186,13 @@ def _solve(context: Context, job: Job) -> None:
             "dead_letters says why"
         )
     merged = merge_strata(tables, list(job.mixtures))
-    budgets = {stage: context.plan.budget(stage) for stage in job.mixtures}
-    cap = context.plan.model.repetition_cap
     result = allocate(merged, job.mixtures, budgets, cap)
     buffer = io.BytesIO()
     result.rates.select([*job.mixtures, *(f"rate:{stage}" for stage in job.mixtures)]).write_ipc(
         buffer, compression="zstd"
     )
     storage.put(job.root.file_uri(RATES), buffer.getvalue())
-    storage.put(job.root.file_uri(ALLOCATION), _json(result, context.plan))
+    return result
 
 
 def _json(result: Allocation, plan: Plan) -> bytes:
@@ -227,9 +229,9 @@ def _counts(frame: pl.DataFrame, table: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def job_of(context: Context) -> Job:
-    """Where everything lies that selection reads and writes."""
-    layout, plan = context.layout, context.plan
+def job_of(layout: Layout, mixtures: Mapping[str, Mixture]) -> Job:
+    """Where everything lies that selection by these mixtures, by stage, reads and writes."""
+    plan = layout.plan
     annotations = {
         source: layout.columns(source)
         | dict.fromkeys(duplicates.SCHEMA.names[1:], layout.duplicates[source])
@@ -244,7 +246,7 @@ def job_of(context: Context) -> Job:
         annotations=annotations,
         selections=layout.selections,
         kinds=plan.kinds,
-        mixtures=plan.mixtures,
+        mixtures=mixtures,
         columns=rule_columns(all_fields(plan.model)),
         seed=plan.model.seed,
     )
