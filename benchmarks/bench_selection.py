@@ -95,7 +95,8 @@ def main() -> None:
         folder = job.selections["stage", part.source]
         chosen = pl.read_parquet(folder.file_uri(part.name), columns=["copies", "expected"])
         tokens = pl.read_parquet(job.tokens[part.source].file_uri(part.name), columns=["n_tokens"])
-        sizes = tokens["n_tokens"] + 1
+        split = pl.read_parquet(job.splits[part.source].file_uri(part.name), columns=["split"])
+        sizes = (tokens["n_tokens"] + 1) * (split["split"] == "train")
         drawn += float((sizes * chosen["copies"]).sum())
         expected += float((sizes * chosen["expected"].fill_null(0).cast(pl.Float64)).sum())
         most = max(most, int(chosen["copies"].max() or 0))

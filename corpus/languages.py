@@ -41,6 +41,10 @@ GROUPS = {
 }
 
 
+# Written standards of one of the 119 that ISO 639-3 names apart.
+STANDARDS = {"hyw_Armn": "hye_Armn"}  # Western Armenian
+
+
 @dataclass(frozen=True, kw_only=True)
 class Language:
     """One of the 119. A code is "" where that system does not know the language."""
@@ -210,6 +214,7 @@ def labels_of(name: str) -> tuple[str, ...]:
     """What a name that an identifier gives means among the 119: none, one, or several that the script separates. Names
     are our labels, GlotLID's, OpenLID's, and lid.176's codes.
     """
+    name = STANDARDS.get(name, name)
     if name in LANGUAGES:
         return (name,)
     for column in ("glotlid_label", "openlid_label"):

@@ -111,6 +111,16 @@ def test_another_model_by_name_or_path(documents) -> None:
     assert (serbian["language"], serbian["language_raw"]) == ("srp_Cyrl", "sr")
 
 
+def test_similar_languages_are_told_apart(judge) -> None:
+    rows = judge(
+        "Vlak za Split kreće u osam sati, a zrakoplov iz Zagreba tek u siječnju.",
+        "Voz za Sarajevo kreće u osam sati, a avion iz Tuzle tek u januaru.",
+        "वह कल अपने भाई के साथ बाज़ार गया था और शाम को घर लौट आया।",
+        "Կը խօսինք արեւմտահայերէն, որ մեր լեզուն է։",
+    )
+    assert [row["language"] for row in rows] == ["hrv_Latn", "bos_Latn", "hin_Deva", "hye_Armn"]
+
+
 def test_one_text_at_a_time() -> None:
     assert identify("This is a sentence in plain English.") == "eng_Latn"
     assert identify("def f(x): return {k: v for k, v in x.items() if v is not None}") is None
@@ -198,6 +208,7 @@ def told(documents, text: str, answers: Answers, count: int) -> dict[str, object
     size = len(text.encode()) // count
     annotate = Step(Config(windows=count, window_bytes=size))
     annotate._model, annotate._names = answers, _Names(answers.labels)
+    annotate._similar = None
     (row,) = annotate(documents([text])).to_pylist()
     return row
 

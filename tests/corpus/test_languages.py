@@ -60,6 +60,7 @@ def test_an_unknown_language_names_the_nearest() -> None:
         ("cmn_Hani", ("zho_Hans", "zho_Hant")),
         ("fas_Arab", ("pes_Arab", "prs_Arab")),
         ("ekk_Latn", ("est_Latn",)),
+        ("hyw_Armn", ("hye_Armn",)),
         ("yue", ("yue_Hant",)),
         ("no", ("nob_Latn",)),
         ("bh", ("bho_Deva",)),

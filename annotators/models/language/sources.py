@@ -107,7 +107,7 @@ def fetch_package(name: str, packages: Path, version: str = "") -> None:
 def lines(packages: Path, sib: Path) -> dict[str, list[str]]:
     """Distinct lines by label. Those of SIB-200's train rows are first."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    for name, text in _sentences(sib):
+    for name, text in sentences(sib):
         found[name].setdefault(text)
     # SIB-200's `yue_Hant` is Mandarin: none of its rows has a character that only Cantonese writes
     found.pop("yue_Hant", None)
@@ -215,7 +215,7 @@ def _is_text(text: str, label: str) -> bool:
     return long_enough and letters >= LETTERS * len(text.replace(" ", ""))
 
 
-def _sentences(sib: Path) -> Iterator[Line]:
+def sentences(sib: Path) -> Iterator[Line]:
     """SIB-200's train rows, in all its 205 languages."""
     for row in _rows(sib):
         yield row["lang"], " ".join(row["text"].split())
