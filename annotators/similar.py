@@ -1,10 +1,9 @@
 """Which of similar languages a text is in, where a classifier of hundreds leaves them in doubt.
 
-A classifier over all languages hears subjects and kinds of text along with the language. Between Bosnian and Croatian, or
-Hindi and Awadhi, that drowns what tells them apart. So each set of similar languages has a naive Bayes of its own over
-character n-grams, from the same sentences translated into all of the set: what differs there is the language alone. Its
-log-likelihoods, by `WEIGHT`, are added to the classifier's log-probabilities, and what the set has in all stays as it
-is.
+A classifier over all languages hears subjects and kinds of text along with the language, which drowns what tells Bosnian
+from Croatian, or Hindi from Awadhi. So each set of similar languages has a naive Bayes of its own over n-grams of
+characters, from the same sentences translated into all of the set: what differs there is the language alone. Its
+log-likelihoods, by `WEIGHT`, are added to the classifier's log-probabilities; what the set has in all stays as it is.
 
 The file (`annotators.models.language.similar` makes it) has for each set its labels and a table of int8, a row per
 hashed n-gram and a column per label, in steps of `STEP`.

@@ -7,6 +7,7 @@ every language. Multinomial naive Bayes over hashed n-grams of characters, each 
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -22,6 +23,7 @@ from annotators.models.language.sources import sentences
 from annotators.similar import STEP, table
 from corpus.texts import text_bytes
 
+log = logging.getLogger("tokenmill")
 SETS = {
     "arabic": "arb_Arab ars_Arab apc_Arab arz_Arab ary_Arab acm_Arab acq_Arab aeb_Arab",
     "bengali": "ben_Beng asm_Beng",
@@ -52,7 +54,7 @@ def main(sib: Path, out: Path = SIMILAR) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, **found)  # type: ignore[arg-type]  # its third parameter is a flag
     out.write_bytes(file.getvalue())
-    print(f"{out}: {len(file.getvalue()) / 1e3:.0f} kB")
+    log.info("%s: %.1f MB", out, len(file.getvalue()) / 1e6)
 
 
 def learnt(texts: list[list[str]]) -> npt.NDArray[np.float64]:
