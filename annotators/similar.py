@@ -1,6 +1,6 @@
 """Which of similar languages a text is in, where a classifier of hundreds leaves them in doubt.
 
-A classifier over all languages hears subjects and kinds of text along with the language, which drowns what tells Bosnian
+A classifier of all languages hears subjects along with the language, which drowns what tells Bosnian
 from Croatian, or Hindi from Awadhi. So each set of similar languages has a naive Bayes of its own over n-grams of
 characters, from the same sentences translated into all of the set: what differs there is the language alone. Its
 log-likelihoods, by `WEIGHT`, are added to the classifier's log-probabilities; what the set has in all stays as it is.

@@ -69,4 +69,5 @@ def learnt(texts: list[list[str]]) -> npt.NDArray[np.float64]:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     main(*map(Path, sys.argv[1:]))
