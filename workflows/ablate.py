@@ -62,7 +62,7 @@ class Evidence:
     gains: list[dict[str, Any]] = field(default_factory=list)
     advice: str = ""
     copies: list[dict[str, Any]] = field(default_factory=list)  # by cell and tenth of its ranks
-    languages: list[dict[str, Any]] = field(default_factory=list)  # shares, natural and recommended
+    shares: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by language, by field
 
 
 def ablate(
@@ -212,7 +212,7 @@ def _ablated(context: Context, options: step.Options) -> Evidence:
         gains=[asdict(gain) for gain in gains],
         advice=ablation.advice(gains),
         copies=ablation.copies_by_rank(setting, tuned.recommended),
-        languages=step.by_language(job, setting, tuned.recommended),
+        shares=step.shares(job, setting, tuned.recommended),
     )
     return _written(job, found, tuned.recommended)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -19,7 +20,7 @@ from mixers.regression import rank_correlation
 from workflows.ablate import MIXTURE, Evidence, evidence
 
 PAGE = "report.html"
-SHOWN_LANGUAGES = 24
+SHOWN = 24
 ACROSS = 3  # charts of targets beside each other
 RED, GREEN, GREY = "#b3412e", "#2c7a4b", "#8a8f98"
 
@@ -37,7 +38,8 @@ def render(found: Evidence) -> str:
     environment = Environment(undefined=StrictUndefined, autoescape=True)
     text = (files("workflows.report") / "ablation.html.j2").read_text(encoding="utf-8")
     charts = {name: _svg(draw, found) for name, draw in CHARTS.items()}
-    return environment.from_string(text).render(found=found, charts=charts, file=MIXTURE)
+    told = {column: _svg(partial(_told_by, column), found) for column in found.shares}
+    return environment.from_string(text).render(found=found, charts=charts, told=told, file=MIXTURE)
 
 
 def sensitivity(found: Evidence) -> tuple[list[str], list[str], np.ndarray[Any, Any]]:
@@ -110,10 +112,10 @@ def _shares(plt: Any, found: Evidence) -> Any:
     return _beside(plt, {n: (s, found.recommended[f"share:{n}"]) for n, s in found.natural.items()})
 
 
-def _languages(plt: Any, found: Evidence) -> Any:
-    """Languages of the pool: natural beside recommended."""
-    rows = {row["language"]: (row["natural"], row["recommended"]) for row in found.languages}
-    most = sorted(rows, key=lambda name: -rows[name][1])[:SHOWN_LANGUAGES]
+def _told_by(column: str, plt: Any, found: Evidence) -> Any:
+    """The largest languages or fields of what is taken: natural beside recommended."""
+    rows = {row["name"]: (row["natural"], row["recommended"]) for row in found.shares[column]}
+    most = sorted(rows, key=lambda name: -rows[name][1])[:SHOWN]
     return _beside(plt, {name: rows[name] for name in most})
 
 
@@ -165,7 +167,6 @@ def _gains(plt: Any, found: Evidence) -> Any:
 CHARTS: dict[str, Callable[[Any, Evidence], Any]] = {
     "gains": _gains,
     "shares": _shares,
-    "languages": _languages,
     "copies": _copies,
     "fits": _fits,
     "swarm": _swarm,

@@ -31,7 +31,7 @@ seed: 3
 sources:
   - {name: plain, reader: jsonl, path: plain.jsonl, kind: web}
   - {name: numbers, reader: jsonl, path: numbers.jsonl, kind: math}
-annotate: {language: {}, statistics: {}}
+annotate: {language: {}, statistics: {}, student: {}}
 deduplicate: {max_source_loss: 1.0}
 split: {validation: 0.05, targets: 0.2}
 stages:
@@ -104,7 +104,10 @@ def test_the_evidence_holds_together(done, folder):
     assert sum(shares) == pytest.approx(1)
     assert {gain["over"] for gain in done.gains} >= {"prior", "natural", "unimax", "top-k"}
     assert done.advice.startswith(("take the recommended", "keep your present"))
-    assert sum(row["recommended"] for row in done.languages) == pytest.approx(1)
+    for rows in (done.shares["language"], done.shares["field"]):
+        assert sum(row["recommended"] for row in rows) == pytest.approx(1)
+        assert sum(row["natural"] for row in rows) == pytest.approx(1)
+    assert "eng_Latn" in {row["name"] for row in done.shares["language"]}
 
 
 def sum_of_train(folder) -> int:
@@ -208,7 +211,7 @@ def test_the_recommended_mixture_runs_as_it_is_and_its_shares_are_met(done, fold
 def test_the_page_stands_alone_and_shows_every_chart(done, folder):
     where = write_page(str(folder / "lake"), "general", None)
     text = storage.get(where).decode()
-    assert text.count("<svg") == 7
+    assert text.count("<svg") == 8
     assert "http" not in text.replace("http://www.w3.org", "").replace(
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")

@@ -63,7 +63,8 @@ GRAM = 13  # tokens in a row that a target's document may not share with the poo
 GRAMS = 1 << 22  # of the pool, looked at together
 ARRAYS = "arrays.npz"
 SPARE = 8  # how much more held-out text is sampled than a target takes: groups differ, and some of it is in the pool
-COLUMNS = {"id", "n_tokens", "split", "source", "kind", "language"}  # besides those of the mixture
+SHOWN = ("language", "field")  # what shares are told by, as far as the plan measures it
+COLUMNS = {"id", "n_tokens", "split", "source", "kind", *SHOWN}  # besides those of the mixture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,7 @@ def job_of(context: Context, options: Options) -> Job:
     layout, model = context.layout, context.plan.model
     mixture = with_reverses(options.prior)
     of = select.job_of(layout, {options.stage: mixture})
-    wanted = {"language", *compiled(mixture, of.columns, options.stage).columns}
+    wanted = {*SHOWN, *compiled(mixture, of.columns, options.stage).columns}
     read = {
         f.path for columns in of.annotations.values() for n, f in columns.items() if n in wanted
     }
@@ -231,7 +232,7 @@ def sample(job: Job, item: Item) -> Item:
     tables = []
     documents = 0
     for part in job.select.groups[item["group"]]:
-        frame = select.frame_of(job.select, part, {options.stage: by})
+        frame = select.frame_of(job.select, part, {options.stage: by}, SHOWN)
         rows = np.flatnonzero(_kept(job, frame, by))
         chosen = frame.select(sorted(by.columns | COLUMNS & {*frame.columns}))[rows]
         documents += frame.height
@@ -496,23 +497,28 @@ def notes_of(job: Job) -> dict[str, Any]:
     return _loaded(job.setting)[2]
 
 
-def by_language(job: Job, setting: Setting, mixture: Mixture) -> list[dict[str, Any]]:
-    """`language`, and its share of the tokens of the pool and of what a mixture takes; code is `-`."""
+def shares(job: Job, setting: Setting, mixture: Mixture) -> dict[str, list[dict[str, Any]]]:
+    """By each of SHOWN that is measured: `name`, and its share of the tokens of the pool and of what a mixture takes.
+
+    Code has no language (`-`); where nothing was said of a document it is `other`.
+    """
     of = setting.supply
     copies = expected(of, mixture, setting.budget, setting.cap)
     _, frame, _ = _loaded(job.setting)
-    kind, language = (frame[name].gather(of.rows) for name in ("kind", "language"))
-    rows = pl.DataFrame({"kind": kind, "language": language, "there": of.tokens})
-    name = pl.when(pl.col("kind") == "code").then(pl.lit(NO_LANGUAGE)).otherwise("language")
-    return (
-        rows.with_columns(taken=pl.Series(of.tokens * copies))
-        .group_by(language=name.fill_null(OTHER))
+    rows = frame[of.rows].with_columns(there=of.tokens, taken=of.tokens * copies)
+    name = {column: pl.col(column).fill_null(OTHER) for column in SHOWN if column in frame.columns}
+    name["language"] = (
+        pl.when(pl.col("kind") == "code").then(pl.lit(NO_LANGUAGE)).otherwise(name["language"])
+    )
+    return {
+        column: rows.group_by(name=value)
         .agg(pl.col("there", "taken").sum())
         .select(
-            "language",
+            "name",
             natural=pl.col("there") / pl.col("there").sum(),
             recommended=pl.col("taken") / pl.col("taken").sum(),
         )
-        .sort("language")
+        .sort("name")
         .to_dicts()
-    )
+        for column, value in name.items()
+    }

@@ -144,15 +144,17 @@ def select_group(job: Job, item: Item) -> Item:
     return {"counts": {"documents": sum(part.rows for part in job.groups[item["group"]])}}
 
 
-def frame_of(job: Job, part: Part, by: Mapping[str, Compiled]) -> pl.DataFrame:
-    """The columns of one part that selection needs, joined by position and checked by id."""
+def frame_of(
+    job: Job, part: Part, by: Mapping[str, Compiled], also: Iterable[str] = ()
+) -> pl.DataFrame:
+    """The columns of one part that selection needs, and others by name, joined by position and checked by id."""
     tokens = read_part(job.tokens[part.source], part.name, ["id", "n_tokens"])
     columns = {"id": tokens.column("id"), "n_tokens": tokens.column("n_tokens")}
     splits = read_part(job.splits[part.source], part.name, ["id", "split"])
     same_ids(tokens, splits, f"{job.splits[part.source].path}/{part.name}")
     columns["split"] = splits.column("split")
     of = job.annotations[part.source]
-    wanted = {"language"}.union(*(one.columns for one in by.values()))
+    wanted = {"language", *also}.union(*(one.columns for one in by.values()))
     if wanted & of.keys():
         measured = read_columns(of, part, wanted)
         same_ids(tokens, measured, f"annotations of {part.source}/{part.name}")
