@@ -21,7 +21,7 @@ import polars as pl
 
 from benchmarks.planted_text import Texts, corpus
 from benchmarks.results import Figure, report
-from mixers.ablation import RECOMMENDED, Setting, advice, candidates, confirm, gains, train, tune
+from mixers.ablation import Setting, advice, candidates, confirm, gains, train, tune
 from mixers.composition import describe, expected, supply
 from mixers.mixture import Mixture
 from mixers.selection import compiled
@@ -120,8 +120,6 @@ def pool(texts: Texts) -> Pool:
         np.concatenate(rows).astype(np.uint16), np.cumsum([0, *map(len, rows)]).astype(np.int64)
     )
 
-
-assert RECOMMENDED
 
 if __name__ == "__main__":
     sys.exit(main())

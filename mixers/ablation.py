@@ -4,7 +4,7 @@
     losses = train(setting, members, [1] * 96)          # bits per UTF-8 byte by target
     found = tune(setting, members, losses)              # fits, the optimum, the optimum without instance terms
     trials = confirm(setting, candidates(setting, found), seeds=[11, 12, 13])
-    advice(gains(trials, list(losses)))
+    advice(gains(trials, [fit.target for fit in found.fits]))
 
 A pool stands for the corpus at the scale of a proxy: if the proxy reads a millionth of the stage's budget, the pool is
 a millionth of the corpus, so that a scarce cell is as scarce, and repeated as often, as it will be.

@@ -242,6 +242,8 @@ def _rates(
 ) -> Floats:
     """One rate per cell, times what each stratum is worth, capped per stratum so that the tokens add up to the plan."""
     rate = np.zeros(len(tokens))
+    if not len(tokens):
+        return rate
     order = np.argsort(cell, kind="stable")
     numbers, starts = np.unique(cell[order], return_index=True)
     for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):

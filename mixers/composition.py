@@ -72,8 +72,10 @@ def supply(frame: pl.DataFrame, by: Compiled, mixture: Mixture) -> Supply:
         .sort("cell", maintain_order=True)
     )
     chosen = rows["row"].to_numpy().astype(np.int64)
-    criteria = frame.select(expression.alias(key) for key, expression in by.criteria.items())
-    values = criteria[chosen].to_numpy().astype(np.float64).reshape(len(chosen), -1)
+    values = np.empty((len(chosen), len(by.criteria)))
+    if by.criteria:
+        criteria = frame.select(expression.alias(key) for key, expression in by.criteria.items())
+        values[:] = criteria[chosen].to_numpy()
     tokens = frame["n_tokens"].to_numpy()[chosen].astype(np.float64) + 1
     cell = rows["cell"].to_numpy()
     bounds = np.searchsorted(cell, np.arange(len(mixture.cells) + 1)).astype(np.int64)

@@ -203,8 +203,12 @@ def fit(target: str, design: Design, losses: Floats) -> Fit:
     """
     if len(losses) < FOLDS:
         raise ValueError(f"{len(losses)} members; a fit takes {FOLDS} at least")
-    columns = {name: _columns(design, kinds) for name, kinds in SETS.items()}
-    columns = {n: c for n, c in columns.items() if n == "shares" or len(c) > len(columns["shares"])}
+    every = {name: _columns(design, kinds) for name, kinds in SETS.items()}
+    columns = {n: c for n, c in every.items() if n == "shares" or len(c) > len(every["shares"])}
+    if not every["shares"]:  # one cell: quality alone
+        del columns["shares"]
+    if not columns:
+        raise ValueError("nothing varies among the members")
     unseen = {
         (model, name): _held_out(MODELS[model], design.only(chosen), losses, FOLDS)
         for name, chosen in columns.items()
@@ -223,7 +227,7 @@ def fit(target: str, design: Design, losses: Floats) -> Fit:
         predict=lambda asked: predict(asked[:, chosen]),
         unseen=unseen[best],
         errors={" ".join(key): _error(found, losses) for key, found in unseen.items()},
-        bent=_bent(unseen, losses) if BENT in columns else None,
+        bent=_bent(unseen, losses) if {MONOTONE, BENT} <= columns.keys() else None,
         order=rank_correlation(losses, unseen[best]),
         low=low,
         high=high,

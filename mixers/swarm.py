@@ -4,6 +4,8 @@ A draw keeps the prior's rules, conditions and criteria and chooses the rest: sh
 distribution around the prior's, its concentration drawn too (after RegMix, arXiv 2407.01492), and in each cell the
 weights of the criteria, the cutoff and the power (after QuaDMix, arXiv 2504.16511). Every `PROBE`th is a probe: it
 ranks each cell by one criterion, forwards or backwards, so that usefulness which does not rise with the score is seen.
+A narrow draw is for later rounds: shares lie closer to the prior's, which is the last optimum then, and half of the
+cells keep its criteria, cutoff and power.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ CONCENTRATION = (2.0, 40.0)  # of the draws of shares around the prior: wide to 
 EVEN = 0.2  # of the centre that shares are drawn around, so that a cell of no share is tried too
 POWERS = (0.25, 6.0)
 MOST_CUT = 0.9
+KEPT = 0.5  # of the cells of a narrow draw
 
 
 def with_reverses(mixture: Mixture) -> Mixture:
@@ -43,7 +46,9 @@ def draws(
         shares = _shares(prior, random, narrow)
         probe = quality and bool(prior.criteria) and n % PROBE == PROBE - 1
         cells = [
-            _cell(prior, cell, float(share), random, quality=quality, probe=probe)
+            cell.model_copy(update={"share": float(share)})
+            if narrow > 1 and not probe and random.random() < KEPT
+            else _cell(prior, cell, float(share), random, quality=quality, probe=probe)
             for cell, share in zip(prior.cells, shares, strict=True)
         ]
         found.append(with_reverses(prior).model_copy(update={"cells": cells}))
@@ -89,7 +94,7 @@ def baselines(
     """
     names = [name for name in prior.criteria if not name.startswith(REVERSED)]
     tokens = np.array([supply.tokens[supply.of(n)].sum() for n in range(len(supply.cells))])
-    best = {"criteria": dict.fromkeys(names, 1.0), "cutoff": 0.5} if names else {}
+    best = {"criteria": dict.fromkeys(names, 1.0), "cutoff": 0.5, "power": 0.0}
     plain = {"criteria": {}, "cutoff": 0.0, "power": 0.0}
     found = {
         "prior": prior,

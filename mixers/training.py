@@ -185,7 +185,7 @@ def bits_per_byte(
     stack: Stack, target: Pool, vocabulary: Vocabulary, length: int
 ) -> npt.NDArray[np.float64]:
     """(members,): what each pays for a UTF-8 byte of these documents, cut into sequences one behind the other. The
-    first token of a document and of a sequence is given.
+    first token of a document is given.
     """
     device = stack.weights["norm"].device
     members = stack.weights["norm"].shape[0]

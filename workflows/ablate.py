@@ -75,6 +75,7 @@ def ablate(
     progress: Progress | None = None,
 ) -> Evidence:
     """Do what is not done yet. PlanError for a stage without cells, and as for `tokenmill run`."""
+    step.check(plan, options)
     found: list[Evidence] = []
 
     def ablating(context: Context) -> None:
@@ -87,8 +88,12 @@ def ablate(
 
 def options(plan: Plan, prior: Mixture | None, asked: Mapping[str, Any]) -> step.Options:
     """What was asked, checked. PlanError with the value and the remedy."""
-    from mixers.proxy import SIZES
-
+    try:
+        from mixers.proxy import SIZES
+    except ModuleNotFoundError as error:
+        raise PlanError(
+            f"proxies are trained with {error.name}, which is not there; install `tokenmill[proxies]`"
+        ) from error
     stage = str(asked["stage"])
     if stage not in plan.mixtures:
         raise PlanError(f"--stage: {unknown('stage', stage, plan.mixtures)}")
@@ -178,9 +183,9 @@ def as_yaml(mixture: Mixture, comment: str) -> str:
 def _ablated(context: Context, options: step.Options) -> Evidence:
     from mixers import ablation
 
-    step.check(context, options)
     job = step.job_of(context, options)
     if (data := storage.get_or_none(job.root.file_uri(EVIDENCE))) is not None:
+        _point_to(job)
         return Evidence(**json.loads(data))
     step.prepare(context, job)
     setting = step.setting_of(job, options.size)
@@ -229,8 +234,9 @@ def _searched(
     for number in range(options.rounds):
         more = draws(around, options.proxies, options.seed + number, narrow=SECOND**number)
         named = [(f"member {n}", mixture, options.seed) for n, mixture in enumerate(more)]
-        folder = job.below(job.swarm, f"round-{number + 1}")
-        losses.append(step.trained(context, job, folder, options.size, step.grouped(named)))
+        groups = step.grouped(named)
+        name = f"round-{number + 1}"
+        losses.append(step.trained(context, job, job.swarm, name, options.size, groups))
         members += more
         tuned = ablation.tune(setting, members, _losses(pl.concat(losses)), seed=options.seed)
         around = tuned.recommended
@@ -244,8 +250,9 @@ def _confirmed(
     options = job.options
     seeds = range(options.seed + FRESH, options.seed + FRESH + options.seeds)
     groups = [[(name, mixture, seed) for name, mixture in candidates.items()] for seed in seeds]
-    folder = job.below(job.root, "confirm")
-    table = step.trained(context, job, folder, options.confirm_size, groups).sort("seed")
+    table = step.trained(context, job, job.root, "confirm", options.confirm_size, groups).sort(
+        "seed"
+    )
     return {name: _losses(table.filter(pl.col("name") == name)) for name in candidates}
 
 
@@ -271,6 +278,11 @@ def _written(job: step.Job, found: Evidence, mixture: Mixture) -> Evidence:
     storage.put(job.root.file_uri(MIXTURE), as_yaml(named, comment).encode())
     data = json.dumps(asdict(found), indent=1).encode()
     storage.put(job.root.file_uri(EVIDENCE), data)
+    _point_to(job)
+    return Evidence(**json.loads(data))
+
+
+def _point_to(job: step.Job) -> None:
+    """Make this the stage's last ablation, which the page shows."""
     pointer = storage.join(job.root.root, LAST.format(job.options.stage))
     storage.put(pointer, json.dumps({"path": job.root.path}).encode())
-    return Evidence(**json.loads(data))

@@ -54,7 +54,13 @@ from workflows.cli_options import (
 @click.option(
     "--targets", default="", help="JSON Lines with `target` and `text`: held-out sets of your own."
 )
-@click.option("--seed", default=0, show_default=True, help="Of all that is drawn.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Of all that is drawn.",
+)
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @models_option
 @address_option

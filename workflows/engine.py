@@ -97,10 +97,16 @@ class Engine:
         storage.put(self.stop_marker, b"")
 
     def map(
-        self, step: str, task: Task, items: Iterable[Item], *, at_once: int | None = None
+        self,
+        step: str,
+        task: Task,
+        items: Iterable[Item],
+        *,
+        at_once: int | None = None,
+        num_gpus: int = 0,
     ) -> Counter[str]:
-        """Run `task` on every item, at most `at_once` at a time; the sums of their counts. StepError names the first
-        errors; DrainedError if asked to stop.
+        """Run `task` on every item, at most `at_once` at a time, each with so many GPUs; the sums of their counts.
+        StepError names the first errors; DrainedError if asked to stop.
         """
         items = list(items)
         counts = Counter[str]()
@@ -112,7 +118,7 @@ class Engine:
         failed = stopped = 0
         errors: list[str] = []
         with self.progress.step(step, len(items)) as bar:
-            for outcome in self._outcomes(task, items, at_once or len(items)):
+            for outcome in self._outcomes(task, items, at_once or len(items), num_gpus):
                 bar.advance(outcome.get("counts", {}))
                 counts.update(outcome.get("counts", {}))
                 stopped += bool(outcome.get("stopped"))
@@ -148,13 +154,17 @@ class Engine:
                         f"stopped in step {step}; run the same command again to go on"
                     )
 
-    def _outcomes(self, task: Task, items: list[Item], at_once: int) -> Iterator[Item]:
+    def _outcomes(
+        self, task: Task, items: list[Item], at_once: int, num_gpus: int
+    ) -> Iterator[Item]:
         """The outcome of each item, as they come."""
         import ray
 
         marker = self.stop_marker
+        if num_gpus > ray.cluster_resources().get("GPU", 0):  # type: ignore[no-untyped-call]
+            raise StepError("Ray sees no GPU for tasks that need one; use --device cpu")
 
-        @ray.remote(num_cpus=1, max_retries=RETRIES)
+        @ray.remote(num_cpus=1, num_gpus=num_gpus, max_retries=RETRIES)
         def attempt(item: Item) -> Item:
             return _attempt(task, marker, item)
 

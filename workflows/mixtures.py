@@ -87,6 +87,10 @@ def simulate(plan: Plan, lake: str, stage: str, mixture: Mixture) -> Simulated:
         tables.append(strata(frame, {stage: judged}))
         reasons.update(dict(judged.drop_nulls("reason").group_by("reason").len().iter_rows()))
     budget = plan.budget(stage)
+    if not tables:
+        raise PlanError(
+            f"the lake {lake} has no documents; `tokenmill inspect` on its dead_letters says why"
+        )
     merged = merge_strata(tables, [stage])
     found = allocate(merged, {stage: mixture}, {stage: budget}, plan.model.repetition_cap)
     return Simulated(
@@ -215,8 +219,11 @@ def _text(job: select.Job, part: Part, row: int) -> str:
 def _flat(mixture: Mixture) -> dict[str, Any]:
     found: dict[str, Any] = {f"rule {name}": text for name, text in mixture.rules.items()}
     for name, criterion in mixture.criteria.items():
-        found[f"criterion {name}"] = f"{criterion.of}, {criterion.worst:g} to {criterion.best:g}"
+        found[f"criterion {name}"] = (
+            f"{criterion.of}, {criterion.worst:g} to {criterion.best:g}, without one {criterion.missing:g}"
+        )
     total = sum(cell.share for cell in mixture.cells) or 1.0
+    found["order of cells"] = ", ".join(cell.name for cell in mixture.cells) or None
     for cell in mixture.cells:
         found[f"{cell.name} where"] = cell.where
         found[f"{cell.name} share"] = round(cell.share / total, 6)

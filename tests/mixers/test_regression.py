@@ -82,3 +82,15 @@ def test_what_does_not_help_is_not_read_and_usefulness_that_bends_is_seen():
     bent = fit("t", design, 2 + np.exp(-shares[:, 0] - 2 * bend) + noise)
     assert bent.reads == "bend"
     assert bent.bent[0] > 0.5
+
+
+def test_one_cell_is_fitted_by_its_quality_alone():
+    random = np.random.default_rng(3)
+    quality = random.uniform(-0.2, 0.4, 60)
+    names = ["share:a", "quality:a:x", "bend:a:x"]
+    design = Design(names, np.column_stack([np.ones(60), quality, random.uniform(0, 1, 60)]))
+    found = fit("t", design, 2 - quality + random.normal(0, 0.01, 60))
+    assert (found.reads, found.refused) == ("quality", "")
+    assert found.order > 0.95
+    with pytest.raises(ValueError, match="nothing varies"):
+        fit("t", Design(names[:1], np.ones((60, 1))), quality)

@@ -31,7 +31,7 @@ resources: {part_bytes: PART_BYTES}
 class Inline(Engine):
     """Does the work of Ray in this process."""
 
-    def map(self, step, task, items):
+    def map(self, step, task, items, **_):
         for item in items:
             task(item)
 

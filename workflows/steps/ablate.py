@@ -7,22 +7,24 @@
     confirm   seeds -> the same of the candidates
 
 The sample is as large beside a proxy's training as the corpus beside the stage's budget, so that what is scarce stays
-scarce; it is drawn by a hash of the id. Of held-out documents each group of parts gives the first ones by their hash.
-The setting grows with the sample: each worker that trains holds two bytes a token, the one task that makes it about
-twelve. For a proxy of a billion tokens and a corpus as large as the budget that is 2 and 12 GB.
+scarce; it is drawn by a hash of the id. Held-out documents are taken in the order of theirs, up to `TARGET_TOKENS` of
+a target. The setting grows with the sample: the driver and each worker that trains hold two bytes for each of a proxy's
+ids, the one task that makes it about sixteen for a token. For a proxy of a billion tokens, of which it makes two
+billion ids, and a corpus as large as the budget that is 4 and 16 GB.
 
-Each phase has a folder by what decides it (`ablations/setting@fp`, `swarm@fp`, `<stage>@fp`), so that more seeds or
-another size of the proxies that confirm train no member of the swarm again. A group's weights and sums are saved every
-two minutes; a group that was killed goes on from there.
+Each phase has a folder by what decides it (`ablations/setting@fp`, `swarm@fp`, `<stage>@fp`, and in these a folder by
+the mixtures that are trained), so that more seeds or another size of the proxies that confirm train no member of the
+swarm again. A group's weights and sums are saved every two minutes; a group that was killed goes on from there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -46,13 +48,14 @@ from mixers.swarm import with_reverses
 from mixers.vocabulary import Vocabulary, reduced
 from workflows.engine import Item
 from workflows.measures import all_fields
+from workflows.plan import Plan
 from workflows.steps import select
 from workflows.steps.context import Context
 
 if TYPE_CHECKING:  # it needs torch
     from mixers.ablation import Setting
 
-VERSION = 1
+VERSION = 2
 Member = tuple[str, Mixture, int]  # name, mixture, seed
 Ids = np.ndarray[Any, Any]
 TOGETHER = 8  # members of a group
@@ -60,9 +63,12 @@ SAVE_SECONDS = 120.0
 TARGET_TOKENS = 40_000  # of a target, at most
 LEAST_TARGET = 2_000  # tokens; a smaller target says nothing
 GRAM = 13  # tokens in a row that a target's document may not share with the pool
+TOLD = ["code", "math"]  # kinds that are targets of their own
+BOM = b"\xef\xbb\xbf"
 GRAMS = 1 << 22  # of the pool, looked at together
 ARRAYS = "arrays.npz"
-SPARE = 8  # how much more held-out text is sampled than a target takes: groups differ, and some of it is in the pool
+SPARE = 2  # how much more held-out text is looked at than a target takes: some of it is in the pool
+OWN = "targets.jsonl"  # a copy of the user's own targets
 SHOWN = ("language", "field")  # what shares are told by, as far as the plan measures it
 COLUMNS = {"id", "n_tokens", "split", "source", "kind", *SHOWN}  # besides those of the mixture
 
@@ -100,10 +106,6 @@ class Job:
     root: Folder  # of what is confirmed and written
     ranks: str | None
 
-    def below(self, root: Folder, name: str) -> Folder:
-        """The folder of a round, or of the confirmation."""
-        return Folder(root.root, f"{root.path}/{name}")
-
     @property
     def mixture(self) -> Mixture:
         """The prior, with what probes rank by."""
@@ -114,9 +116,9 @@ class Job:
         return compiled(self.mixture, self.select.columns, self.options.stage)
 
 
-def check(context: Context, options: Options) -> None:
+def check(plan: Plan, options: Options) -> None:
     """PlanError for what cannot be tuned."""
-    model = context.plan.model
+    model = plan.model
     where = f"mixture {options.prior.name}"
     columns = select.rule_columns(all_fields(model))
     compiled(with_reverses(options.prior), columns, where)
@@ -130,14 +132,20 @@ def check(context: Context, options: Options) -> None:
             f"{where} has lengths or a language method, which proxies do not follow; leave them out of the mixture "
             "that is tuned, and make cells of what matters"
         )
-    budget = context.plan.budget(options.stage)
+    if len(options.prior.cells) == 1 and not options.prior.criteria:
+        raise PlanError(
+            f"{where} has one cell and no criteria, so there is nothing to tune; add a cell or `criteria`"
+        )
+    budget = plan.budget(options.stage)
     if options.tokens >= budget:
         raise PlanError(
             f"--tokens {options.tokens:,}: a proxy would read as much as the stage's budget of {budget:,.0f} tokens "
             "(scaled); give fewer"
         )
-    if not (model.split.validation or model.split.targets):
-        raise PlanError("the plan keeps no documents for targets; set `split: {targets: 0.01}`")
+    if not (model.split.validation or model.split.targets or options.targets):
+        raise PlanError(
+            "the plan keeps no documents for targets; set `split: {targets: 0.01}`, or give --targets"
+        )
 
 
 def job_of(context: Context, options: Options) -> Job:
@@ -159,14 +167,17 @@ def job_of(context: Context, options: Options) -> Job:
         "criteria": prior["criteria"],
         "cells": [[cell.name, cell.where] for cell in options.prior.cells],
         "sizes": [options.tokens, budget, options.vocabulary, options.seed, held_out],
-        "targets": storage.get(options.targets).decode() if options.targets else "",
+        "targets": hashlib.sha256(storage.get(options.targets)).hexdigest()
+        if options.targets
+        else "",
+        "kinds": context.plan.kinds,
         "inputs": [layout.splits_root.path, *sorted(read)],
     }
     setting_path = f"ablations/setting@{fingerprint(setting)}"
     swarm = {
         "setting": setting_path,
         "prior": prior,
-        "proxies": [options.proxies, options.size],
+        "proxies": [options.proxies, options.size, options.device],
         "cap": model.repetition_cap,
     }
     swarm_path = f"ablations/swarm@{fingerprint(swarm)}"
@@ -196,15 +207,24 @@ def prepare(context: Context, job: Job) -> None:
     by_group = [
         {"key": f"{number:05d}", "group": number} for number in range(len(job.select.groups))
     ]
+    if job.options.targets:  # the driver's file; a worker may be elsewhere
+        storage.put(job.setting.file_uri(OWN), storage.get(job.options.targets))
     context.fill("ablate pool", [job.pool], partial(sample, job), lambda: by_group)
     one = [{"key": "00000"}]
     context.fill("ablate setting", [job.setting], partial(gather, job), lambda: one)
 
 
 def trained(
-    context: Context, job: Job, folder: Folder, size: str, groups: Sequence[Sequence[Member]]
+    context: Context,
+    job: Job,
+    root: Folder,
+    name: str,
+    size: str,
+    groups: Sequence[Sequence[Member]],
 ) -> pl.DataFrame:
-    """`name`, `mixture` (JSON), `seed` and a column per target: losses of proxies, trained where they are missing."""
+    """`name`, `mixture` (JSON), `seed` and a column per target: losses of proxies, trained where they are missing. They
+    lie in a folder `name@fp` of these members.
+    """
     items = [
         {
             "key": f"{number:05d}",
@@ -213,8 +233,14 @@ def trained(
         }
         for number, group in enumerate(groups)
     ]
-    name = folder.path.rsplit("/", 1)[1]
-    context.fill(f"ablate {name}", [folder], partial(train_group, job, folder), lambda: items)
+    folder = Folder(root.root, f"{root.path}/{name}@{fingerprint({'groups': items})}")
+    context.fill(
+        f"ablate {name}",
+        [folder],
+        partial(train_group, job, folder),
+        lambda: items,
+        num_gpus=int(job.options.device != "cpu"),
+    )
     return pl.concat([pl.DataFrame(pl.from_arrow(read_part(folder, p))) for p in folder.parts()])
 
 
@@ -266,13 +292,40 @@ def _place(job: Job, frame: pl.DataFrame) -> Ids:
 
 
 def _few_held_out(job: Job, table: pl.DataFrame) -> pl.DataFrame:
-    """The pool, and of each target the first documents, up to a group's share of its tokens several times over."""
-    most = max(LEAST_TARGET, SPARE * TARGET_TOKENS // max(1, len(job.select.groups)))
+    """The pool, and of each target the first documents of this group; with `place` and `target`."""
     placed = table.with_columns(place=pl.Series(_place(job, table)), target=target_of())
-    before = (pl.col("n_tokens").cum_sum() - pl.col("n_tokens")).over(
-        "split", "target", order_by="place"
-    )
-    return placed.filter((pl.col("split") == TRAIN) | (before < most)).drop("place", "target")
+    return placed.filter((pl.col("split") == TRAIN) | (_before() < SPARE * TARGET_TOKENS))
+
+
+def _before() -> pl.Expr:
+    """The tokens of a document's split and target that stand before it."""
+    tokens = pl.col("n_tokens").cast(pl.Int64)
+    return (tokens.cum_sum() - tokens).over("split", "target", order_by="place")
+
+
+def _last_places(job: Job) -> pl.DataFrame:
+    """Per target the place of the last held-out document that is looked at, over all groups."""
+    columns = ["split", "target", "place", "n_tokens"]
+    rows = [
+        pl.DataFrame(pl.from_arrow(read_part(job.pool, name, columns))).filter(split=job.held_out)
+        for name in job.pool.parts()
+    ]
+    first = pl.concat(rows).filter(_before() < SPARE * TARGET_TOKENS)
+    return first.group_by("target").agg(last=pl.col("place").max())
+
+
+def _read_pool(job: Job) -> pl.DataFrame:
+    """All that was sampled, but of each target only the first documents over all groups."""
+    last = _last_places(job)
+    needed = (pl.col("split") == TRAIN) | (pl.col("place") <= pl.col("last"))
+    parts = [
+        pl.DataFrame(pl.from_arrow(read_part(job.pool, name)))
+        .join(last, on="target", how="left", maintain_order="left")
+        .filter(needed)
+        .drop("last")
+        for name in job.pool.parts()
+    ]
+    return pl.concat(parts, how="diagonal_relaxed").sort("id")
 
 
 def target_of() -> pl.Expr:
@@ -283,7 +336,7 @@ def target_of() -> pl.Expr:
         .replace_strict(families, default=OTHER, return_dtype=pl.String)
         .fill_null(OTHER)
     )
-    return pl.when(pl.col("kind").is_in(["code", "math"])).then("kind").otherwise(family)
+    return pl.when(pl.col("kind").is_in(TOLD)).then("kind").otherwise(family)
 
 
 def _taken(tokens: pa.Table, rows: Ids) -> pl.Series:
@@ -294,22 +347,27 @@ def _taken(tokens: pa.Table, rows: Ids) -> pl.Series:
 
 def gather(job: Job, item: Item) -> Item:
     """One file of all that proxies read."""
-    parts = [pl.DataFrame(pl.from_arrow(read_part(job.pool, name))) for name in job.pool.parts()]
-    if not parts:
+    if not job.pool.parts():
         raise PlanError("the rules leave no document; look at `tokenmill mixture simulate`")
-    frame = pl.concat(parts, how="diagonal_relaxed").sort("id")
-    pool = frame.filter(split=TRAIN)
+    frame = _read_pool(job)
+    pool = frame.filter(split=TRAIN).drop("place", "target")
     if pool.height == 0:
         raise PlanError(
             f"a pool of {job.rate:.2g} of the documents that the rules let pass has none; give more --tokens, or "
             "look at `tokenmill mixture simulate`"
         )
-    own, faults = targets_of(job.options.targets)
+    own, faults = targets_of(job.setting.file_uri(OWN) if job.options.targets else "")
     tokenizer = Tokenizer(job.ranks)
-    targets = _held_out(job, frame.filter(split=job.held_out))
+    targets = _held_out(frame.filter(split=job.held_out))
+    del frame
     targets |= {name: [tokenizer.encode(text) for text in texts] for name, texts in own.items()}
-    pool_ids = pool["input_ids"].explode(empty_as_null=False).to_numpy().astype(np.uint32)
+    pool_ids = (
+        pool["input_ids"].explode(empty_as_null=False).to_numpy().astype(np.uint32, copy=False)
+    )
+    lengths = pool["input_ids"].list.len().to_numpy()
+    pool = pool.drop("input_ids")
     targets, shared = _apart(targets, pool_ids)
+    targets = {name: _cut(rows) for name, rows in targets.items()}
     sizes = {name: sum(map(len, rows)) for name, rows in targets.items()}
     small = {name: size for name, size in sizes.items() if size < LEAST_TARGET}
     targets = {name: rows for name, rows in targets.items() if name not in small}
@@ -323,7 +381,7 @@ def gather(job: Job, item: Item) -> Item:
         tokenizer.pieces,
         job.options.vocabulary,
     )
-    ids, offsets = vocabulary.encode(pool_ids, _offsets(pool["input_ids"].list.len().to_numpy()))
+    ids, offsets = vocabulary.encode(pool_ids, _offsets(lengths))
     arrays: dict[str, Any] = {"ids": ids, "offsets": offsets, "bytes_of": vocabulary.bytes_of}
     arrays |= {"starts": vocabulary.starts, "spelt": vocabulary.spelt}
     for name, rows in targets.items():
@@ -333,7 +391,7 @@ def gather(job: Job, item: Item) -> Item:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     storage.put(job.setting.file_uri(ARRAYS), buffer.getvalue())
-    file = write_part(job.setting, "pool.parquet", pool.drop("input_ids").to_arrow())
+    file = write_part(job.setting, "pool.parquet", pool.to_arrow())
     notes = {
         "tokens": len(pool_ids),
         "proxy_tokens": len(ids),
@@ -353,7 +411,7 @@ def targets_of(path: str) -> tuple[dict[str, list[str]], dict[str, int]]:
         return {}, {}
     found: dict[str, list[str]] = {}
     faults: Counter[str] = Counter()
-    for line in storage.get(path).decode("utf-8", "replace").splitlines():
+    for line in storage.get(path).removeprefix(BOM).split(b"\n"):
         try:
             row = json.loads(line)
         except ValueError:
@@ -363,22 +421,33 @@ def targets_of(path: str) -> tuple[dict[str, list[str]], dict[str, int]]:
             found.setdefault(row["target"], []).append(row["text"])
         else:
             faults["without `target` and `text`"] += 1
+    taken = sorted(found.keys() & {*TOLD, *(entry.family for entry in LANGUAGES.values()), OTHER})
+    if taken:
+        raise PlanError(
+            f"--targets: {path} names a target {taken[0]!r}, which is the name of held-out documents; rename it"
+        )
     if not found:
         raise PlanError(f"--targets: {path} has no line with `target` and `text` ({dict(faults)})")
     return found, {reason: count for reason, count in faults.items() if count}
 
 
-def _held_out(job: Job, frame: pl.DataFrame) -> dict[str, list[Ids]]:
-    """Held-out documents by target, in the order of their places, cut at `TARGET_TOKENS`."""
-    placed = frame.with_columns(place=pl.Series(_place(job, frame)), target=target_of())
-    before = (pl.col("n_tokens").cum_sum() - pl.col("n_tokens")).over("target", order_by="place")
-    room = TARGET_TOKENS - before.cast(pl.Int64)
-    chosen = placed.filter((room > 0) & (pl.col("n_tokens") > 0)).sort("target", "place")
-    cut = chosen.with_columns(pl.col("input_ids").list.head(room))
+def _held_out(frame: pl.DataFrame) -> dict[str, list[Ids]]:
+    """Held-out documents by target, in the order of their places."""
     return {
-        str(name): [np.array(ids, np.uint32) for ids in rows["input_ids"].to_list()]
-        for (name,), rows in cut.group_by("target", maintain_order=True)
+        str(name): [np.array(ids, np.uint32) for ids in rows["input_ids"].to_list() if ids]
+        for (name,), rows in frame.sort("target", "place").group_by("target", maintain_order=True)
     }
+
+
+def _cut(rows: Iterable[Ids]) -> list[Ids]:
+    """The first rows, up to `TARGET_TOKENS`."""
+    found, room = [], TARGET_TOKENS
+    for row in rows:
+        if room <= 0:
+            break
+        found.append(row[:room])
+        room -= len(row)
+    return found
 
 
 def _apart(

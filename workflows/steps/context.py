@@ -32,6 +32,7 @@ class Context:
         folders: Iterable[Folder],
         task: Callable[[Item], Item],
         items: Callable[[], Iterable[Item]],
+        num_gpus: int = 0,
     ) -> None:
         """Run `task` on the items whose `key` is not committed in every folder, then declare the folders complete.
 
@@ -42,7 +43,7 @@ class Context:
             return
         done = [set(folder.entries()) for folder in missing]
         todo = [item for item in items() if not all(item["key"] in keys for keys in done)]
-        self.engine.map(step, task, todo)
+        self.engine.map(step, task, todo, num_gpus=num_gpus)
         for folder in missing:
             self.finish(folder)
 

@@ -188,6 +188,10 @@ def solve(job: Job, budgets: Mapping[str, float], cap: float) -> Allocation:
             "dead_letters says why"
         )
     merged = merge_strata(tables, list(job.mixtures))
+    if merged.height == 0:
+        raise PlanError(
+            f"the rules of {', '.join(job.mixtures)} let no document pass; `tokenmill mixture simulate` says why"
+        )
     result = allocate(merged, job.mixtures, budgets, cap)
     buffer = io.BytesIO()
     result.rates.select([*job.mixtures, *(f"rate:{stage}" for stage in job.mixtures)]).write_ipc(
