@@ -4,8 +4,9 @@
 
 The plan `swarm.yaml` over labelled data: `tokenmill ablate` as a user would run it, into a lake of its own, where it
 goes on if it was stopped. An hour or more on two cores. Targets are held-out documents by language family, of code and
-of mathematics, and the Declaration of Human Rights, which no source resembles. Of each target: the rank correlation of predicted and measured losses, by cross-validation over members; of
-the recommended mixture: how much less its proxies lose on fresh seeds than those of the others.
+of mathematics, and the Declaration of Human Rights, which no source resembles. Of each target: the rank correlation of
+predicted and measured losses, by cross-validation over members; of the recommended mixture: how much less its proxies
+lose on fresh seeds than those of the others.
 """
 
 from __future__ import annotations
