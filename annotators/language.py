@@ -19,6 +19,8 @@ scores tell little apart, and rules of a mixture that have to be right use the g
 A label of the 119 needs `SCRIPT_SHARE` of the letters in its script: Serbian in Latin letters is no `srp_Cyrl`. Which
 Chinese it is, simplified or traditional, is decided by the characters that only one of them has.
 
+Greek in the orthography of before 1982 is Greek (`annotators.polytonic`).
+
 A document is judged in windows spread evenly over it, so that its cost is bounded and that a mixed one is seen as such.
 
 The model is ours (`annotators/models/language`: how it was trained, what it confuses), with a second opinion on
@@ -42,6 +44,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from annotators import polytonic
 from annotators.annotator import file_hash, sidecar, sidecar_schema
 from annotators.fasttext_model import Classifier, Floats
 from annotators.similar import Similar
@@ -142,6 +145,7 @@ class Step:
         text, ends, owner = windows(data, offsets, self.config)
         names = self._names
         raw = self._model.probabilities(text, ends)
+        polytonic.settle(raw, self._model, text, ends)
         known = names.known(raw, counts, owner)
         if self._similar:
             self._similar.settle(known, text, ends)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from annotators.fasttext_model import Classifier
 from annotators.language import MODEL, Config, Step, _Names, identify, step, windows
+from annotators.polytonic import monotonic
 from corpus.languages import GROUPS, LANGUAGES
 from corpus.texts import text_bytes
 
@@ -119,6 +120,15 @@ def test_similar_languages_are_told_apart(judge) -> None:
         "Կը խօսինք արեւմտահայերէն, որ մեր լեզուն է։",
     )
     assert [row["language"] for row in rows] == ["hrv_Latn", "bos_Latn", "hin_Deva", "hye_Armn"]
+
+
+def test_greek_in_the_old_orthography_is_greek(judge) -> None:
+    old = "Οἱ ἄνθρωποι περπατοῦν στὸν δρόμο καὶ μιλοῦν γιὰ τὸν καιρὸ ποὺ ἄλλαξε χθὲς τὸ βράδυ."
+    (row,) = judge(old)
+    assert row["language"] == "ell_Grek"
+    assert row["language_score"] >= 0.95
+    assert judge(monotonic(old))[0]["language_score"] == pytest.approx(row["language_score"])
+    assert monotonic("ᾧ ἀνθρώπῳ καὶ τῷ Ῥήγᾳ, ΐ") == "ώ ανθρώπω καί τώ Ρήγα, ΐ"
 
 
 def test_one_text_at_a_time() -> None:
