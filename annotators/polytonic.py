@@ -18,7 +18,7 @@ from corpus.texts import Bytes, Offsets, string_bytes
 
 ANCIENT, MODERN = "grc_Grek", "ell_Grek"
 SURE = 0.95
-_ACUTE, _GONE = dict.fromkeys("\u0300\u0342", "\u0301"), dict.fromkeys("\u0313\u0314\u0345", "")
+_MARKS = str.maketrans("\u0300\u0342", "\u0301\u0301", "\u0313\u0314\u0345")
 
 
 def settle(probabilities: Floats, model: Classifier, text: Bytes, ends: Offsets) -> None:
@@ -29,9 +29,7 @@ def settle(probabilities: Floats, model: Classifier, text: Bytes, ends: Offsets)
     rows = np.flatnonzero(probabilities.argmax(axis=1) == ancient)
     if not len(rows):
         return
-    folded = [
-        monotonic(text[ends[n] : ends[n + 1]].tobytes().decode("utf-8", "replace")) for n in rows
-    ]
+    folded = [monotonic(text[ends[n] : ends[n + 1]].tobytes().decode()) for n in rows]
     again = model.probabilities(*string_bytes(pa.chunked_array([folded], pa.large_string())))
     sure = again[:, modern] >= SURE
     probabilities[rows[sure]] = again[sure]
@@ -39,6 +37,4 @@ def settle(probabilities: Floats, model: Classifier, text: Bytes, ends: Offsets)
 
 def monotonic(text: str) -> str:
     """Greek with the marks of the new orthography alone."""
-    marks = _ACUTE | _GONE
-    parts = (marks.get(one, one) for one in unicodedata.normalize("NFD", text))
-    return unicodedata.normalize("NFC", "".join(parts))
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).translate(_MARKS))

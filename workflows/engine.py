@@ -162,7 +162,10 @@ class Engine:
 
         marker = self.stop_marker
         if num_gpus > ray.cluster_resources().get("GPU", 0):  # type: ignore[no-untyped-call]
-            raise StepError("Ray sees no GPU for tasks that need one; use --device cpu")
+            raise StepError(
+                "Ray sees no GPU, and each task needs one: join a cluster that has some (--ray-address), or use "
+                "--device cpu"
+            )
 
         @ray.remote(num_cpus=1, num_gpus=num_gpus, max_retries=RETRIES)
         def attempt(item: Item) -> Item:

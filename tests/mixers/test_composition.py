@@ -95,3 +95,22 @@ def test_baselines_by_hand():
     web, rest = shares["temperature"]
     assert web / rest == pytest.approx((shares["natural"][0] / shares["natural"][1]) ** (1 / 3.3))
     assert {cell.cutoff for cell in found["top-k"].cells} == {0.5}
+
+
+def test_a_narrow_draw_keeps_half_of_the_cells_and_lies_closer():
+    ranked = [
+        cell.model_copy(update={"criteria": {"level": 1.0}, "cutoff": 0.123, "power": 2.0})
+        for cell in PRIOR.cells
+    ]
+    prior = PRIOR.model_copy(update={"cells": ranked})
+    wide, narrow = draws(prior, 40 * PROBE, 5), draws(prior, 40 * PROBE, 5, narrow=8.0)
+
+    def kept(mixtures):
+        return np.mean([cell.cutoff == 0.123 for mixture in mixtures for cell in mixture.cells])
+
+    def spread(mixtures):
+        return np.std([mixture.cells[0].share for mixture in mixtures])
+
+    assert kept(wide) == 0
+    assert kept(narrow) == pytest.approx(0.5 * (PROBE - 1) / PROBE, abs=0.06)
+    assert spread(narrow) < 0.7 * spread(wide)

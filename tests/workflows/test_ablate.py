@@ -3,6 +3,7 @@
 import json
 import random
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ pytest.importorskip("torch")
 
 from corpus import open_lake, storage
 from corpus.errors import PlanError
+from corpus.lake import Entry, Folder, write_part
 from corpus.tokenizer import Tokenizer
 from mixers.mixture import Mixture
 from tests.workflows.lakes import plan_of
@@ -190,14 +192,12 @@ def test_the_recommended_mixture_runs_as_it_is_and_its_shares_are_met(done, fold
     error = np.sqrt(rows.select((pl.col("size") ** 2 * chance * (1 - chance)).sum()).item())
     packed = packed_tokens(folder / "lake" / "shards", dict(rows.select("id", "name").iter_rows()))
     total = sum(packed.values())
-    short = [band for band in allocation(layout)["bands"] if band["shortage"]]
+    assert not [band for band in allocation(layout)["bands"] if band["shortage"]]
     shares = {cell.name: cell.share for cell in mixture.cells}
     assert set(shares) == {"web", "math"} == set(packed)
     for name, share in shares.items():
         asked = share / sum(shares.values())
-        assert short or packed[name] / total == pytest.approx(
-            asked, abs=max(0.005, 3 * error / total)
-        )
+        assert packed[name] / total == pytest.approx(asked, abs=max(0.005, 3 * error / total))
     planned = {cell["name"]: cell["planned"] for cell in allocation(layout)["cells"]}
     for name, tokens in planned.items():
         assert packed[name] == pytest.approx(tokens, abs=max(0.005 * total, 3 * error))
@@ -273,6 +273,15 @@ def test_differences_by_hand():
         }
     )
     assert "x share                          1 -> 0.25" in list(mixtures.diff(one, other))
+    turned = other.model_copy(update={"cells": other.cells[::-1]})
+    assert list(mixtures.diff(other, turned)) == ["order of cells                   x, y -> y, x"]
+    ranks = {"of": "n_words", "worst": 1, "best": 2}
+    some, none = (
+        Mixture.model_validate({"name": "m", "criteria": {"c": ranks | {"missing": missing}}})
+        for missing in (0.5, 0)
+    )
+    (line,) = mixtures.diff(some, none)
+    assert line.endswith("n_words, 1 to 2, without one 0.5 -> n_words, 1 to 2, without one 0")
     assert list(mixtures.diff(one, one)) == []
 
 
@@ -398,8 +407,14 @@ def test_shares_alone_in_two_rounds_with_a_cell_that_no_document_is_of(done, fol
     bare = Mixture.model_validate(
         {"name": "bare", "cells": [{"name": n, "where": w, "share": 1} for n, w in cells]}
     )
-    asked = ASKED | {"rounds": 2, "proxies": 8, "tokens": 8_000}
+    own = folder / "own.jsonl"
+    mine = [" ".join(random.Random(n).choices(WORDS[::-1], k=60)) for n in range(60)]
+    own.write_text("".join(json.dumps({"target": "mine", "text": t}) + "\n" for t in mine) + "{\n")
+    asked = ASKED | {"rounds": 2, "proxies": 8, "tokens": 8_000, "targets": str(own)}
     found = ablate(plan, str(folder / "lake"), options(plan, bare, asked), num_cpus=2)
+    assert 2_000 < found.pool["targets"]["mine"] < 6_000
+    assert found.pool["faults"] == {"not JSON": 1}
+    assert "mine" in found.swarm
     assert all(len(values) == 16 for values in found.swarm.values())
     assert found.recommended["share:nothing"] == 0
     assert not any(name.startswith("quality") for name in found.recommended)
@@ -422,6 +437,30 @@ def test_what_cannot_be_tuned_is_said_before_anything_is_read(folder, tmp_path, 
     monkeypatch.setitem(__import__("sys").modules, "mixers.proxy", None)
     with pytest.raises(PlanError, match=r"install `tokenmill\[proxies\]`"):
         options(plan, None, ASKED)
+
+
+def test_without_a_gpu_the_remedy_is_said(done, folder):
+    plan = load_plan(str(folder / "plan.yaml"))
+    with pytest.raises(StepError, match=r"Ray sees no GPU.*--device cpu"):
+        ablate(plan, str(folder / "lake"), options(plan, None, ASKED | {"device": "cuda"}))
+
+
+def test_of_a_target_the_first_documents_over_all_groups_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "TARGET_TOKENS", 10)
+    pool = Folder(str(tmp_path), "pool")
+    for part, rows in enumerate(
+        [
+            [("a", "train", "math", 0.9, 6), ("b", "targets", "math", 0.5, 9)],
+            [("c", "targets", "math", 0.1, 15), ("d", "targets", "math", 0.3, 8)],
+            [("e", "targets", "math", 0.4, 8), ("f", "targets", "code", 0.8, 3)],
+        ]
+    ):
+        table = pl.DataFrame(rows, ["id", "split", "target", "place", "n_tokens"], orient="row")
+        file = write_part(pool, f"part-{part}.parquet", table.to_arrow())
+        pool.commit(Entry(key=str(part), files=[file]))
+    found = step._read_pool(SimpleNamespace(pool=pool, held_out="targets"))
+    # 20 tokens of mathematics are looked at: c has 15, d is begun before they are full, e and b are not
+    assert found["id"].to_list() == ["a", "c", "d", "f"]
 
 
 def test_rules_that_let_nothing_pass_are_named(folder, tmp_path):

@@ -207,7 +207,7 @@ def prepare(context: Context, job: Job) -> None:
     by_group = [
         {"key": f"{number:05d}", "group": number} for number in range(len(job.select.groups))
     ]
-    if job.options.targets:  # the driver's file; a worker may be elsewhere
+    if job.options.targets and not job.setting.is_complete:  # a worker may be elsewhere
         storage.put(job.setting.file_uri(OWN), storage.get(job.options.targets))
     context.fill("ablate pool", [job.pool], partial(sample, job), lambda: by_group)
     one = [{"key": "00000"}]

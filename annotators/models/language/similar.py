@@ -21,7 +21,7 @@ from annotators.fasttext_model import bags
 from annotators.language import SIMILAR
 from annotators.models.language.sources import sentences
 from annotators.similar import STEP, table
-from corpus.texts import text_bytes
+from corpus.texts import string_bytes
 
 log = logging.getLogger("tokenmill")
 SETS = {
@@ -62,7 +62,7 @@ def learnt(texts: list[list[str]]) -> npt.NDArray[np.float64]:
     counts = np.full((BUCKETS, len(texts)), PRIOR)
     empty = table(np.zeros((BUCKETS, 1), np.float32))
     for column, some in enumerate(texts):
-        numbers, _ = bags(empty, *text_bytes(pa.table({"text": pa.array(some, pa.large_string())})))
+        numbers, _ = bags(empty, *string_bytes(pa.chunked_array([some], pa.large_string())))
         np.add.at(counts[:, column], numbers, 1)
     logs = np.log(counts / counts.sum(axis=0))
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
