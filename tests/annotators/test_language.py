@@ -117,9 +117,10 @@ def test_similar_languages_are_told_apart(judge) -> None:
         "Vlak za Split kreće u osam sati, a zrakoplov iz Zagreba tek u siječnju.",
         "Voz za Sarajevo kreće u osam sati, a avion iz Tuzle tek u januaru.",
         "वह कल अपने भाई के साथ बाज़ार गया था और शाम को घर लौट आया।",
-        "Կը խօսինք արեւմտահայերէն, որ մեր լեզուն է։",
+        "Մենք Պէյրութի մէջ կ՚ապրինք, եւ տղաքը ամէն օր դպրոց կ՚երթան։",
     )
     assert [row["language"] for row in rows] == ["hrv_Latn", "bos_Latn", "hin_Deva", "hye_Armn"]
+    assert rows[3]["language_raw"] == "hyw_Armn"  # Western Armenian
 
 
 def test_greek_in_the_old_orthography_is_greek(judge) -> None:

@@ -7,7 +7,7 @@ import pytest
 from mixers.composition import describe, drawn, expected, order, supply
 from mixers.mixture import Mixture
 from mixers.selection import compiled
-from mixers.swarm import PROBE, baselines, draws, with_reverses
+from mixers.swarm import EVEN, PROBE, baselines, draws, with_reverses
 from tests.mixers.test_quality import documents
 from tests.mixers.test_quality import drawn as by_allocation
 
@@ -114,3 +114,10 @@ def test_a_narrow_draw_keeps_half_of_the_cells_and_lies_closer():
     assert kept(wide) == 0
     assert kept(narrow) == pytest.approx(0.5 * (PROBE - 1) / PROBE, abs=0.06)
     assert spread(narrow) < 0.7 * spread(wide)
+
+
+def test_a_cell_of_no_share_is_tried_too():
+    shares = [{"share": 1.0}, {"share": 0.0}]
+    cells = [c.model_copy(update=u) for c, u in zip(PRIOR.cells, shares, strict=True)]
+    found = draws(PRIOR.model_copy(update={"cells": cells}), 300, 5)
+    assert np.mean([m.cells[1].share for m in found]) == pytest.approx(EVEN / 2, abs=0.03)

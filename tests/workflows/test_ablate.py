@@ -175,46 +175,56 @@ def _here(self, step_name, task, items, **_):
 
 def test_the_recommended_mixture_runs_as_it_is_and_its_shares_are_met(done, folder):
     place = storage.join(str(folder / "lake"), done.where)
-    mixture = load_mixture(storage.join(place, MIXTURE))
     (folder / "tuned.yaml").write_text(storage.get(storage.join(place, MIXTURE)).decode())
-    (folder / "tuned-plan.yaml").write_text(PLAN.replace("cells.yaml", "tuned.yaml"))
-    plan = load_plan(str(folder / "tuned-plan.yaml"))
-    layout = run(plan, str(folder / "lake"), num_cpus=2)
-    sources = {"plain": "web", "numbers": "math"}
-    rows = pl.concat(
-        pl.read_parquet(f.file_uri(part))
-        .join(pl.read_parquet(layout.tokens[source].file_uri(part)), on="id")
-        .with_columns(name=pl.lit(sources[source]), size=pl.col("n_tokens") + 1)
-        for (_, source), f in layout.selections.items()
-        for part in f.parts()
-    ).filter(pl.col("cell").is_not_null())
-    chance = pl.col("expected") % 1
-    error = np.sqrt(rows.select((pl.col("size") ** 2 * chance * (1 - chance)).sum()).item())
-    packed = packed_tokens(folder / "lake" / "shards", dict(rows.select("id", "name").iter_rows()))
-    total = sum(packed.values())
-    assert not [band for band in allocation(layout)["bands"] if band["shortage"]]
-    shares = {cell.name: cell.share for cell in mixture.cells}
-    assert set(shares) == {"web", "math"} == set(packed)
-    for name, share in shares.items():
-        asked = share / sum(shares.values())
-        assert packed[name] / total == pytest.approx(asked, abs=max(0.005, 3 * error / total))
-    planned = {cell["name"]: cell["planned"] for cell in allocation(layout)["cells"]}
-    for name, tokens in planned.items():
-        assert packed[name] == pytest.approx(tokens, abs=max(0.005 * total, 3 * error))
-    assert rows["copies"].max() <= 4
+    uneven = CELLS.replace("0.7", "0.95").replace("0.3", "0.05")
+    (folder / "uneven.yaml").write_text(uneven)  # the recommendation may be near to halves
+    stages = "  uneven: {seq_len: 256, budget: 20000, mixture: uneven.yaml}\nresources"
+    text = PLAN.replace("cells.yaml", "tuned.yaml").replace("resources", stages)
+    (folder / "tuned-plan.yaml").write_text(text)
+    layout = run(load_plan(str(folder / "tuned-plan.yaml")), str(folder / "lake"), num_cpus=2)
+    for stage, file in (
+        ("general", storage.join(place, MIXTURE)),
+        ("uneven", str(folder / "uneven.yaml")),
+    ):
+        rows = selected(layout, stage)
+        chance = pl.col("expected") % 1
+        error = np.sqrt(rows.select((pl.col("size") ** 2 * chance * (1 - chance)).sum()).item())
+        packed = packed_tokens(folder / "lake" / "shards", stage, rows)
+        total = sum(packed.values())
+        assert not [band for band in allocation(layout, stage)["bands"] if band["shortage"]]
+        shares = {cell.name: cell.share for cell in load_mixture(file).cells}
+        assert set(shares) == {"web", "math"} == set(packed)
+        for name, share in shares.items():
+            asked = share / sum(shares.values())
+            assert packed[name] / total == pytest.approx(asked, abs=max(0.005, 3 * error / total))
+        assert rows["copies"].max() <= 4
     assert json.loads(storage.get(storage.join(place, EVIDENCE)))["advice"] == done.advice
 
 
-def allocation(layout) -> dict:
+def selected(layout, stage: str) -> pl.DataFrame:
+    """What the stage could take, with the cell's `name` and the `size` in tokens."""
+    sources = {"plain": "web", "numbers": "math"}
+    return pl.concat(
+        pl.read_parquet(f.file_uri(part))
+        .join(pl.read_parquet(layout.tokens[source].file_uri(part)), on="id")
+        .with_columns(name=pl.lit(sources[source]), size=pl.col("n_tokens") + 1)
+        for (of, source), f in layout.selections.items()
+        for part in f.parts()
+        if of == stage
+    ).filter(pl.col("cell").is_not_null())
+
+
+def allocation(layout, stage: str) -> dict:
     (root,) = {folder.path.rsplit("/", 2)[0] for folder in layout.selections.values()}
     found = json.loads(storage.get(storage.join(layout.lake, root, "allocation.json")))
-    return found["stages"]["general"]
+    return found["stages"][stage]
 
 
-def packed_tokens(shards, names: dict[bytes, str]) -> dict[str, int]:
+def packed_tokens(shards, stage: str, rows: pl.DataFrame) -> dict[str, int]:
     """Tokens of the training sequences by cell."""
+    names = dict(rows.select("id", "name").iter_rows())
     found = dict.fromkeys(names.values(), 0)
-    for file in shards.glob("*/general/train/*.parquet"):
+    for file in shards.glob(f"*/{stage}/train/*.parquet"):
         for ids, ends in pl.read_parquet(file, columns=["document_ids", "cu_seqlens"]).iter_rows():
             for id_, size in zip(ids, np.diff(ends), strict=True):
                 found[names[id_]] += int(size)

@@ -64,7 +64,6 @@ TARGET_TOKENS = 40_000  # of a target, at most
 LEAST_TARGET = 2_000  # tokens; a smaller target says nothing
 GRAM = 13  # tokens in a row that a target's document may not share with the pool
 TOLD = ["code", "math"]  # kinds that are targets of their own
-BOM = b"\xef\xbb\xbf"
 GRAMS = 1 << 22  # of the pool, looked at together
 ARRAYS = "arrays.npz"
 SPARE = 2  # how much more held-out text is looked at than a target takes: some of it is in the pool
@@ -411,7 +410,7 @@ def targets_of(path: str) -> tuple[dict[str, list[str]], dict[str, int]]:
         return {}, {}
     found: dict[str, list[str]] = {}
     faults: Counter[str] = Counter()
-    for line in storage.get(path).removeprefix(BOM).split(b"\n"):
+    for line in storage.get(path).split(b"\n"):
         try:
             row = json.loads(line)
         except ValueError:
