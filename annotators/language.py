@@ -19,7 +19,8 @@ scores tell little apart, and rules of a mixture that have to be right use the g
 A label of the 119 needs `SCRIPT_SHARE` of the letters in its script: Serbian in Latin letters is no `srp_Cyrl`. Which
 Chinese it is, simplified or traditional, is decided by the characters that only one of them has.
 
-Greek in the orthography of before 1982 is Greek (`annotators.polytonic`).
+Headings in capitals are judged in small letters (`annotators.capitals`); Greek in the orthography of before 1982 is
+Greek (`annotators.polytonic`).
 
 A document is judged in windows spread evenly over it, so that its cost is bounded and that a mixed one is seen as such.
 
@@ -44,7 +45,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from annotators import polytonic
+from annotators import capitals, polytonic
 from annotators.annotator import file_hash, sidecar, sidecar_schema
 from annotators.fasttext_model import Classifier, Floats
 from annotators.similar import Similar
@@ -53,7 +54,7 @@ from corpus.languages import GROUPS, LANGUAGES, UNMARKED_SCRIPTS, labels_of
 from corpus.scripts import SCRIPTS, Counts, dominant, resolve, script_counts
 from corpus.texts import Bytes, Offsets, batches, text_bytes
 
-VERSION = 4
+VERSION = 5
 SCHEMA = sidecar_schema(
     pa.field("language", pa.string()),
     pa.field("language_score", pa.float32()),
@@ -143,6 +144,8 @@ class Step:
     def _judged(self, data: Bytes, offsets: Offsets, counts: Counts) -> dict[str, pa.Array]:
         """All columns but the script, of texts with these counts of SCRIPTS."""
         text, ends, owner = windows(data, offsets, self.config)
+        if not self.config.model:
+            text, ends = capitals.lowered(text, ends)
         names = self._names
         raw = self._model.probabilities(text, ends)
         polytonic.settle(raw, self._model, text, ends)

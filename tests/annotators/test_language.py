@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotators.capitals import lowered
 from annotators.fasttext_model import Classifier
 from annotators.language import MODEL, Config, Step, _Names, identify, step, windows
 from annotators.polytonic import monotonic
 from corpus.languages import GROUPS, LANGUAGES
-from corpus.texts import text_bytes
+from corpus.texts import string_bytes, text_bytes
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +134,32 @@ def test_greek_in_the_old_orthography_is_greek(judge) -> None:
     assert row["language_score"] >= 0.95
     assert judge(monotonic(old))[0]["language_score"] == pytest.approx(row["language_score"])
     assert monotonic("ᾧ ἀνθρώπῳ καὶ τῷ Ῥήγᾳ, ΐ") == "ώ ανθρώπω καί τώ Ρήγα, ΐ"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("DIE SCHULE BEGINNT AM MONTAG", "deu_Latn"),
+        ("DE GEMEENTERAAD VERGADERT OVER HET NIEUWE ZWEMBAD", "nld_Latn"),
+        ("İCLASDA YENİ MƏKTƏBİN TİKİNTİSİ MÜZAKİRƏ OLUNUB", "azj_Latn"),
+        ("ՆՈՐ ԴՊՐՈՑԻ ԲԱՑՈՒՄԸ ԵՐԵՎԱՆՈՒՄ", "hye_Armn"),
+        ("НОВА ШКОЛА ВІДКРИЛАСЯ У МІСТІ", "ukr_Cyrl"),
+    ],
+)
+def test_headings_in_capitals(judge, text: str, language: str) -> None:
+    (capitals, small) = judge(text, text.lower().replace("i\u0307", "i"))
+    assert capitals["language"] == language
+    assert {**capitals, "id": None} == {**small, "id": None}
+
+
+def test_windows_in_capitals_are_lowered() -> None:
+    texts = ["ÉTÉS à", "ÉTÉ à", "IBM und SAP", "", "ABCD e", "한국 KRX", "ΑΒ Ⴀ 𐐀"]
+    data, ends = string_bytes(pa.chunked_array([texts]))
+    found, at = lowered(data, ends)
+    said = [found[a:b].tobytes().decode() for a, b in itertools.pairwise(at)]
+    assert said == ["étés à", "ÉTÉ à", "IBM und SAP", "", "abcd e", "한국 krx", "αβ ⴀ 𐐨"]
+    small = string_bytes(pa.chunked_array([["nothing", "In Capitals"]]))
+    assert lowered(*small)[0] is small[0]  # nothing is copied
 
 
 def test_one_text_at_a_time() -> None:

@@ -12,7 +12,7 @@ import pytest
 from annotators.fasttext_model import bags
 from annotators.language import SIMILAR
 from annotators.models.language.similar import SETS, learnt
-from annotators.similar import LEAST, STEP, WEIGHT, Similar, table
+from annotators.similar import LEAST, ODDS, RARE, STEP, WEIGHT, Similar, table
 from corpus.languages import LANGUAGES
 from corpus.texts import Bytes, Offsets, text_bytes
 
@@ -64,6 +64,20 @@ def test_each_window_is_judged_by_its_own_text(similar: Similar) -> None:
     assert together[2, 0] > together[0, 0] > together[4, 0]
 
 
+def test_a_rare_language_needs_more_than_a_frequent_one(tmp_path: Path) -> None:
+    labels = ("awa_Deva", "eng_Latn", "hin_Deva")
+    file = tmp_path / "similar.npz"
+    weights = np.zeros((1 << 10, 2), np.int8)
+    np.savez(file, **{"labels/one": np.array(["hin_Deva", "awa_Deva"]), "weights/one": weights})
+    found = np.array([[0.5, 0.2, 0.3], [0.8, 0, 0.04]], np.float32)
+    Similar(file, labels).settle(found, *windows("x", "x"))
+    for row, (rare, frequent, both) in enumerate([(0.5, 0.3, 0.8), (0.8, 0.04, 0.84)]):
+        rare *= ODDS
+        assert found[row, 0] == pytest.approx(both * rare / (rare + frequent), rel=1e-5)
+        assert found[row, 2] == pytest.approx(both * frequent / (rare + frequent), rel=1e-5)
+    assert found[0, 1] == pytest.approx(0.2)
+
+
 def test_weights_are_log_likelihoods_less_their_mean() -> None:
     found = learnt([["ab"], ["b"]])
     assert found.sum(axis=1) == pytest.approx(0)
@@ -81,4 +95,6 @@ def test_what_ships_has_every_set_and_only_the_119() -> None:
             if name.startswith("labels/")
         }
     assert shipped == SETS
-    assert {label for names in SETS.values() for label in names.split()} <= set(LANGUAGES)
+    members = {label for names in SETS.values() for label in names.split()}
+    assert members <= set(LANGUAGES)
+    assert members > RARE
