@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def trace(shard: str, row: int, token: int | None = None) -> list[Segment]:
         chosen = range(*(at := int(np.searchsorted(bounds, token, side="right")) - 1, at + 1))
     numbers = sorted({origins["parts"][index] for index in chosen})
     parts = _parts(lake, name, numbers)
-    tokenizer = Tokenizer(lineage["ranks"])
+    tokenizer = _tokenizer(lineage["ranks"])
     return [
         _segment(
             lake,
@@ -88,6 +89,9 @@ def trace(shard: str, row: int, token: int | None = None) -> list[Segment]:
         )
         for index in chosen
     ]
+
+
+_tokenizer = lru_cache(maxsize=1)(Tokenizer)  # 0.2 s to make, for those who trace many
 
 
 def _segment(
