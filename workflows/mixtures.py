@@ -9,8 +9,9 @@ same work on all of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -82,16 +83,12 @@ def simulate(plan: Plan, lake: str, stage: str, mixture: Mixture) -> Simulated:
         raise PlanError(f"--stage: {unknown('stage', stage, plan.mixtures)}")
     job = _job(plan, lake, stage, mixture)
     by = compiled(mixture, job.columns, mixture.name)
-    tables, reasons = [], Counter[str]()
-    for _, judged, frame in _judged(job, by, mixture):
-        tables.append(strata(frame, {stage: judged}))
-        reasons.update(dict(judged.drop_nulls("reason").group_by("reason").len().iter_rows()))
+    merged, reasons = _strata(job, by, stage)
     budget = plan.budget(stage)
-    if not tables:
+    if merged is None:
         raise PlanError(
             f"the lake {lake} has no documents; `tokenmill inspect` on its dead_letters says why"
         )
-    merged = merge_strata(tables, [stage])
     found = allocate(merged, {stage: mixture}, {stage: budget}, plan.model.repetition_cap)
     return Simulated(
         stage=stage,
@@ -136,13 +133,27 @@ def _job(plan: Plan, lake: str, stage: str, mixture: Mixture) -> select.Job:
     return select.job_of(layout, {stage: mixture})
 
 
-def _judged(
-    job: select.Job, by: Compiled, mixture: Mixture
-) -> Iterator[tuple[Part, pl.DataFrame, pl.DataFrame]]:
+def _strata(job: select.Job, by: Compiled, stage: str) -> tuple[pl.DataFrame | None, Counter[str]]:
+    """The strata of all documents, None where there are none, and documents by why they are not eligible. In memory are
+    those of a group of parts at a time.
+    """
+    merged: pl.DataFrame | None = None
+    reasons = Counter[str]()
     for group in job.groups:
-        for part in group:
-            frame = select.frame_of(job, part, {mixture.name: by})
-            yield part, judge(frame, by, mixture), frame
+        tables = [] if merged is None else [merged]
+        for _, judged, frame in _judged(job, group, by, stage):
+            tables.append(strata(frame, {stage: judged}))
+            reasons.update(dict(judged.drop_nulls("reason").group_by("reason").len().iter_rows()))
+        merged = merge_strata(tables, [stage])
+    return merged, reasons
+
+
+def _judged(
+    job: select.Job, parts: Iterable[Part], by: Compiled, stage: str
+) -> Iterator[tuple[Part, pl.DataFrame, pl.DataFrame]]:
+    for part in parts:
+        frame = select.frame_of(job, part, {stage: by})
+        yield part, judge(frame, by, job.mixtures[stage]), frame
 
 
 def _cells(found: Allocation, stage: str) -> list[dict[str, Any]]:
@@ -179,7 +190,8 @@ def _margin(
         for side, number in _edges(merged, stage, mixture, cell.name)
     }
     found: dict[tuple[str, int], list[dict[str, Any]]] = {key: [] for key in sides}
-    for part, judged, frame in _judged(job, by, mixture):
+    parts = chain.from_iterable(job.groups)
+    for part, judged, frame in _judged(job, parts, by, stage):
         if all(len(rows) >= MARGIN for rows in found.values()):
             break
         cells = judged.select(pl.col("cell").struct.field("name", BIN), "score").with_row_index(
