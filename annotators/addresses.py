@@ -109,7 +109,9 @@ def ips_in(text: str, first: int, last: int) -> list[Found]:
     for match in _V4.finditer(text, first):
         if match.start() >= last:
             break
-        if is_public_ip(match[0]) and not _is_version(match[0], text[: match.start()][-40:]):
+        if is_public_ip(match[0]) and not _is_version(
+            match[0], text[max(match.start() - 40, 0) : match.start()]
+        ):
             found.append(match.span())
     return found
 

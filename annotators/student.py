@@ -9,9 +9,10 @@ For each dimension that the model has (`heads`), by its name:
 | `abstained` | list<string> | the dimensions without an answer, each with the reason: `field: no text` |
 | `tier` | int8 | where there is a second student: 1, or 2 where it was asked, null without text |
 
-It abstains, with null, on the languages of a family that were read too badly when it was measured: the whole interval
-of the share of right answers lay below the floor (`annotators.training`). No guess is written. A family may have a
-temperature of its own, which makes answers in its languages as sure as they were right (`annotators.calibration`).
+It abstains, with null, on a language, or all languages of a family, that was read too badly when it was measured: the
+whole interval of the share of right answers lay below the floor (`annotators.training`). No guess is written. A family
+may have a temperature of its own, which makes answers in its languages as sure as they were right
+(`annotators.calibration`).
 
 What is read of a text is a vector (`annotators.vectors`), and beside it `annotators.shape`. The vectors were trained so
 that translations lie near each other, and so what is learnt from a text in one language holds in others. One pass over
@@ -98,7 +99,7 @@ class Student(NamedTuple):
     spread: Floats
     dimensions: Mapping[str, Dimension]
     heads: Mapping[str, Head]
-    floors: Mapping[str, Mapping[str, str]]  # dimension -> family -> why it abstains
+    floors: Mapping[str, Mapping[str, str]]  # dimension -> family or language -> why it abstains
     temperatures: Mapping[str, Mapping[str, float]]  # dimension -> family, where not the head's
     card: Mapping[str, Any]  # how it was made
 
@@ -174,19 +175,8 @@ def load(path: Path, encoder_at: str = "") -> Student:
     """Read a student; one of an encoder takes the encoder's folder. ValueError where the file is none, or of another
     version, or the encoder another.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        about = json.loads(arrays["about"].tobytes())
-    except OSError as error:
-        raise ValueError(f"{path} is no student: {error.strerror}") from None
-    except (ValueError, KeyError, BadZipFile):
-        raise ValueError(f"{path} is no student: not a file of `tokenmill train-student`") from None
-    if about["version"] != VERSION:
-        raise ValueError(
-            f"{path} is a student of version {about['version']}; this one reads {VERSION}: train it anew"
-        )
-    dimensions = {name: Dimension(**entry) for name, entry in about["dimensions"].items()}
+    arrays, about = _arrays(path)
+    dimensions = _dimensions(about)
     return Student(
         reader=_reader(path, arrays, about, encoder_at),
         mean=arrays["mean"],
@@ -205,6 +195,27 @@ def load(path: Path, encoder_at: str = "") -> Student:
         temperatures=about.get("family_temperatures", {}),  # older files have none
         card=about["card"],
     )
+
+
+def _arrays(path: Path, *names: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """What a file holds, or some of it, and what it says of itself. ValueError as `load`."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names or file.files}
+            about = json.loads(file["about"].tobytes())
+    except OSError as error:
+        raise ValueError(f"{path} is no student: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, EOFError, BadZipFile):
+        raise ValueError(f"{path} is no student: not a file of `tokenmill train-student`") from None
+    if about["version"] != VERSION:
+        raise ValueError(
+            f"{path} is a student of version {about['version']}; this one reads {VERSION}: train it anew"
+        )
+    return arrays, about
+
+
+def _dimensions(about: Mapping[str, Any]) -> dict[str, Dimension]:
+    return {name: Dimension(**entry) for name, entry in about["dimensions"].items()}
 
 
 def _reader(
@@ -250,11 +261,27 @@ def schema(config: Config) -> pa.Schema:
 
 
 def _check_second(config: Config) -> None:
-    """ValueError where the second tier is not there; it is not loaded, as it may be large."""
-    if config.second and not Path(config.second).is_file():
-        raise ValueError(f"{config.second} is no student: there is no such file")
+    """ValueError where the second tier is not there, or answers otherwise. Of its file, maybe large, little is read."""
     if config.encoder:
         check_encoder(config.encoder)
+    if not config.second:
+        return
+    _, about = _arrays(Path(config.second), "about")
+    if "encoder" in about and not config.encoder:
+        raise ValueError(
+            f"{config.second} is a student of an encoder: name its folder as `encoder`"
+        )
+    mine, others = dimensions(config), _dimensions(about)
+    if not mine.keys() & others.keys():
+        raise ValueError(
+            f"{config.second} answers {', '.join(others)}, of which the first student has none: it would never be asked"
+        )
+    for name in mine.keys() & others.keys():
+        if (mine[name].kind, mine[name].labels) != (others[name].kind, others[name].labels):
+            raise ValueError(
+                f"{config.second}: {name} has other values than in {config.path}, or in another order; train both with "
+                "one taxonomy"
+            )
 
 
 def assets(config: Config) -> Mapping[str, str]:
@@ -285,16 +312,25 @@ class Step:
         self._language = language.step(language.Config())
 
     def __call__(self, documents: pa.Table) -> pa.Table:
-        families = family_of(self._language(documents).column("language").to_pylist())
+        return self.judged(documents)[0]
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """What is answered."""
+        return self._first.dimensions
+
+    def judged(self, documents: pa.Table) -> tuple[pa.Table, dict[str, Floats]]:
+        """The sidecar; and the probabilities of each dimension's values: (texts, values)."""
+        languages = self._language(documents).column("language").to_pylist()
         written = pc.utf8_trim_whitespace(documents.column("text"))
         has_text = pc.greater(pc.binary_length(written), 0).to_numpy(zero_copy_only=False)
-        said = _said(self._first, documents, families)
-        tiers = np.ones(len(families), np.int8)
+        said = _said(self._first, documents, languages)
+        tiers = np.ones(len(languages), np.int8)
         if self._second is not None:
-            tiers[has_text & _unsure(said, self._second, self._sure, len(families))] = 2
-            _ask_second(said, self._second, documents, families, np.flatnonzero(tiers == 2))
+            tiers[has_text & _unsure(said, self._second, self._sure, len(languages))] = 2
+            _ask_second(said, self._second, documents, languages, np.flatnonzero(tiers == 2))
         columns: dict[str, pa.Array] = {"tier": pa.array(tiers, mask=~has_text)}
-        reasons: list[list[str]] = [[] for _ in families]
+        reasons: list[list[str]] = [[] for _ in languages]
         for name, dimension in self._first.dimensions.items():
             why = said[name].why
             known = has_text & np.array([reason is None for reason in why], bool)
@@ -303,16 +339,22 @@ class Step:
             found = answers(dimension, said[name].probabilities, known)
             columns[name], columns[f"{name}_score"] = found
         columns["abstained"] = pa.array(reasons, pa.list_(pa.string()))
-        return sidecar(documents, self._schema, {n: columns[n] for n in self._schema.names[1:]})
+        made = sidecar(documents, self._schema, {n: columns[n] for n in self._schema.names[1:]})
+        return made, {name: one.probabilities for name, one in said.items()}
 
 
-def _said(student: Student, documents: pa.Table, families: Sequence[str]) -> dict[str, _Said]:
-    features = student._features(documents)
+def _said(
+    student: Student, documents: pa.Table, languages: Sequence[str | None]
+) -> dict[str, _Said]:
+    features, families = student._features(documents), family_of(languages)
     said = {}
     for name, head in student.heads.items():
         floors = student.floors.get(name, {})
         at = temperatures_of(head, student.temperatures.get(name, {}), families)
-        why = [floors.get(family) for family in families]
+        why = [
+            floors.get(family, floors.get(language or NO_FAMILY))
+            for family, language in zip(families, languages, strict=True)
+        ]
         said[name] = _Said(head.probabilities(features, at), why)
     return said
 
@@ -336,11 +378,11 @@ def _ask_second(
     said: dict[str, _Said],
     second: Student,
     documents: pa.Table,
-    families: Sequence[str],
+    languages: Sequence[str | None],
     rows: npt.NDArray[np.intp],
 ) -> None:
     """Put what the second tier says of some texts in the place of what the first said; not where it abstains."""
-    more = _said(second, documents.take(rows), [families[row] for row in rows])
+    more = _said(second, documents.take(rows), [languages[row] for row in rows])
     for name in said.keys() & more.keys():
         probabilities, why = said[name].probabilities.copy(), list(said[name].why)
         for place, row in enumerate(rows):

@@ -25,6 +25,11 @@ from corpus.strict_yaml import unknown
 
 OWN = Path(__file__).parent / "taxonomy.yaml"
 REASON = "reason"  # of an answer: why, before the values
+# What documents, labelled sets and the student's columns call something else.
+RESERVED = frozenset(("id", "text", "lang", "language", "weight", "group", REASON)) | {
+    *("abstained", "tier", "source", "locator", "kind", "split", "n_tokens"),
+}
+LEVELS = (-128, 127)  # a level is an int8
 Kind = Literal["ordinal", "nominal", "multi"]
 Label = int | str | Sequence[str] | None
 
@@ -67,7 +72,7 @@ class Dimension(BaseModel):
 
     def place(self, label: int | str) -> int:
         """Of a label among the values. ValueError for one that is none of them."""
-        if label not in self.labels or isinstance(label, bool):
+        if label not in self.labels or isinstance(label, bool | float):
             raise ValueError(f"{self.name}: {unknown('value', str(label), map(str, self.labels))}")
         return self.labels.index(label)
 
@@ -140,4 +145,19 @@ def _read(path: Path) -> dict[str, Dimension]:
     except OSError as error:
         raise PlanError(f"taxonomy {path}: {error.strerror}") from None
     entries = load_yaml(text, str(path), _File).root
+    for name, entry in entries.items():
+        _check(path, name, entry, entries)
     return {name: entry.model_copy(update={"name": name}) for name, entry in entries.items()}
+
+
+def _check(path: Path, name: str, entry: Dimension, entries: Mapping[str, Dimension]) -> None:
+    """PlanError for a name that cannot be a column of its own, or levels that are no int8."""
+    if not name.isidentifier():
+        raise PlanError(f"taxonomy {path}: {name!r}: a name has letters, digits and _ only")
+    if name in RESERVED or name.removesuffix("_score") in {*entries} - {name}:
+        raise PlanError(f"taxonomy {path}: {name!r} is the name of another column; choose another")
+    last = entry.first + len(entry.values) - 1
+    if entry.first < LEVELS[0] or last > LEVELS[1]:
+        raise PlanError(
+            f"taxonomy {path}: {name} has levels {entry.first} to {last}; they are {LEVELS[0]} to {LEVELS[1]}"
+        )

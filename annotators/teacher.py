@@ -103,11 +103,8 @@ def judged(response: Mapping[str, Any], dimensions: Sequence[Dimension]) -> Judg
 
 def parse(answer: str, dimensions: Sequence[Dimension]) -> dict[str, Any]:
     """The labels with their reason. ValueError for what is no such object, or has a label that is none."""
-    start = answer.find("{")
-    if start < 0:
-        raise ValueError("no JSON object")
-    found, _ = json.JSONDecoder().raw_decode(answer, start)
     wanted = schema(dimensions)["required"]
+    found = _object(answer)
     missing = [name for name in wanted if name not in found]
     if missing:
         raise ValueError(f"without {', '.join(missing)}")
@@ -116,6 +113,21 @@ def parse(answer: str, dimensions: Sequence[Dimension]) -> dict[str, Any]:
     for dimension in dimensions:
         dimension.check(found[dimension.name])
     return {name: found[name] for name in wanted}
+
+
+def _object(answer: str) -> dict[str, Any]:
+    """The first JSON object of a text. ValueError where there is none."""
+    start, error = answer.find("{"), "no JSON object"
+    while start >= 0:
+        try:
+            found: dict[str, Any] = json.JSONDecoder().raw_decode(answer, start)[0]
+            return found
+        except ValueError as fault:
+            error = str(fault)
+        except RecursionError:  # as deep further on
+            raise ValueError("nested too deep") from None
+        start = answer.find("{", start + 1)
+    raise ValueError(error)
 
 
 def combined(dimension: Dimension, labels: Sequence[Label]) -> Voted:

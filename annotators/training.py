@@ -10,15 +10,17 @@ same texts, each judged by a head of the cross-validation that has not seen it. 
 - the calibration error, over all and by family, beside that with the head's one temperature.
 
 And over all texts, each judged by a head that was not fitted on it: languages and their families. Where the whole
-interval of a family's share of right answers lies below `FLOORS`, the student abstains. Right is the label, in an
-ordinal dimension also a level beside it. Of few texts the interval is wide, and tells nothing.
+interval of the share of right answers, of a language or of its family, lies below `FLOOR`, the student abstains.
+Beside each share stands that of the most frequent label. Of few texts the interval is wide, and tells nothing.
 
-`more` are texts that help to fit and are never measured on: labels of another origin, with their weight.
+`more` are texts that help to fit and are never measured on: labels of another origin, with their weight. Those of a
+group that is kept apart, or of the same text, help nothing and are left out.
 
 With `tune` the vectors first learn from the labels themselves (`annotators.tuning`), never from the quarter. What is
 chosen by cross-validation, and what is said of families, is then by vectors and heads without the fold.
 
-Texts of one `group`, as translations of one another are, are kept apart together, and lie in one fold.
+Texts of one `group`, as translations of one another are, are kept apart together, and lie in one fold; so are equal
+texts.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from annotators.evaluation import (
     MEASURES,
     Score,
     better,
+    better_micro_f1,
     confusion,
     micro_f1,
     scored,
@@ -55,7 +58,7 @@ PENALTIES = (1.0, 4.0, 16.0, 64.0, 256.0)
 TUNED_PENALTIES = (16.0, 256.0, 1024.0, 4096.0, 16384.0)  # of heads on vectors that learnt
 FOLDS = 5
 APART = 4  # one text of so many
-FLOORS = {"ordinal": 0.6, "nominal": 0.4, "multi": 0.6}  # share of right answers
+FLOOR = 0.4  # share of right answers, exactly right also of levels
 LEAST = 40  # labelled texts that a head is fitted on, at least
 
 Floats = npt.NDArray[np.float64]
@@ -81,8 +84,9 @@ class Measured:
     calibration: Mapping[str, Calibration]  # by family
     families: Mapping[str, Score]  # share of right answers, over all texts
     languages: Mapping[str, Score]
+    constant: Mapping[str, float]  # by family: share that the most frequent label is right in
     floor: float
-    abstains: Mapping[str, str]
+    abstains: Mapping[str, str]  # by family or language: why
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,21 @@ class _Fitted:
     unseen: Floats  # scores of the texts it was fitted on, each by a head without it
 
 
-def kept_apart(text: str) -> bool:
+def kept_apart(row: Row) -> bool:
     """Whether a text is of the quarter that heads are measured on."""
-    return hashlib.sha256(text.encode()).digest()[0] % APART == 0
+    return hashlib.sha256(_group(row).encode()).digest()[0] % APART == 0
+
+
+def fitted_on(rows: Sequence[Row]) -> list[Row]:
+    """The rows that heads are fitted on."""
+    return [row for row in rows if not kept_apart(row)]
+
+
+def unrelated(rows: Sequence[Row], more: Sequence[Row]) -> list[Row]:
+    """Those of `more` of which no text of the group, nor the same text, is among the rows that are kept apart."""
+    apart = [row for row in rows if kept_apart(row)]
+    groups, texts = {_group(row) for row in apart}, {row["text"] for row in apart}
+    return [row for row in more if _group(row) not in groups and row["text"] not in texts]
 
 
 def train(
@@ -132,9 +148,10 @@ def train(
     """A student with the vectors of another and heads for these dimensions; and what was measured. `languages` are the
     labels of `rows`, of the 119. ValueError for a label that a dimension has not.
     """
-    apart = np.array([kept_apart(_group(row)) for row in rows] + [False] * len(more), bool)
+    more = unrelated(rows, more)
+    apart = np.array([kept_apart(row) for row in rows] + [False] * len(more), bool)
     spoken = [*languages, *[None] * len(more)]
-    weights = np.array([float(row.get("weight", 1)) for row in [*rows, *more]])
+    weights = np.array([float(row.get("weight") or 1) for row in [*rows, *more]])
     own = np.arange(len(weights)) < len(rows)
     labels = [_labels(dimension, [*rows, *more], weights) for dimension in dimensions]
     for dimension, has, *_ in labels:
@@ -168,14 +185,15 @@ def train(
 
 
 def _group(row: Row) -> str:
-    return str(row.get("group") or row["text"])
+    """The name of a text's group; one without a group is alone with its equals."""
+    group = row.get("group")
+    return row["text"] if group in (None, "") else str(group)
 
 
 def _groups(rows: Sequence[Row]) -> npt.NDArray[np.int64]:
-    """The number of each text's group, in their order; a text without one is a group of its own."""
-    numbers: dict[Any, int] = {}
-    names = [row.get("group") or place for place, row in enumerate(rows)]
-    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+    """The number of each text's group, in their order."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(_group(row), len(numbers)) for row in rows], np.int64)
 
 
 def _labels(dimension: Dimension, rows: Sequence[Row], weights: Floats) -> tuning.Labels:
@@ -263,7 +281,9 @@ def _measure(
     )
     right = _right(dimension, gold, _answers(dimension, judged))
     by_family = _shares(right, families)
-    floor = FLOORS[dimension.kind]
+    by_language = _shares(right, [label or NO_FAMILY for label in spoken])
+    always = np.tile(majority, (len(every), 1)) if dimension.kind == "multi" else majority
+    constant = _shares(_right(dimension, gold, np.asarray(always)), families)
     measured = Measured(
         on=not why,
         why_off=why,
@@ -278,12 +298,13 @@ def _measure(
         temperature=full.head.temperature,
         calibration=calibration,
         families=by_family,
-        languages=_shares(right, [label or NO_FAMILY for label in spoken]),
-        floor=floor,
+        languages=by_language,
+        constant={family: score.value or 0.0 for family, score in constant.items()},
+        floor=FLOOR,
         abstains={
-            family: f"{family}: right in {score.high:.2f} at most, floor {floor:.2f}"
-            for family, score in by_family.items()
-            if score.high is not None and score.high < floor
+            name: f"{name}: right in {score.high:.2f} at most, floor {FLOOR:.2f}"
+            for name, score in {**by_language, **by_family}.items()
+            if score.high is not None and score.high < FLOOR
         },
     )
     return measured, full.head
@@ -332,15 +353,8 @@ def _score(dimension: Dimension, gold: Targets, found: npt.NDArray[Any]) -> Scor
 def _over(
     dimension: Dimension, gold: Targets, one: npt.NDArray[Any], other: npt.NDArray[Any]
 ) -> Score:
-    if dimension.kind == "multi":  # by the share of values that are right
-        values = len(dimension.values)
-        return better(
-            gold.ravel().tolist(),
-            one.astype(int).ravel().tolist(),
-            other.astype(int).ravel().tolist(),
-            max(values, 2),
-            MEASURES["nominal"]["macro_f1"],
-        )
+    if dimension.kind == "multi":
+        return better_micro_f1(gold > 0, np.asarray(one, bool), np.asarray(other, bool))
     measure = _zero_where_constant(MEASURES[dimension.kind][MAIN[dimension.kind]])
     return better(gold.tolist(), one.tolist(), other.tolist(), len(dimension.values), measure)
 
@@ -353,7 +367,7 @@ def _zero_where_constant(measure: Any) -> Any:
 def _right(dimension: Dimension, gold: Targets, found: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if dimension.kind == "multi":
         return np.asarray((np.asarray(found, bool) == (gold > 0)).all(axis=1))
-    return np.asarray(np.abs(found - gold) <= (dimension.kind == "ordinal"))
+    return np.asarray(found == gold)
 
 
 def _shares(right: npt.NDArray[np.bool_], groups: Sequence[str]) -> dict[str, Score]:

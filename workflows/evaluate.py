@@ -3,26 +3,34 @@
 Labelled sets are those of `workflows.labelled`: `lang` is the label for annotator `language`, the names of dimensions
 are those for `student`. A row of these may have `lang`, too; else the language is found.
 
-The figures are those of `annotators.evaluation`. Of `language`, a language's figure is its F1; of a dimension, it is
-that of the texts in the language.
+The figures are those of `annotators.evaluation`. Of `language`, a language's figure is its F1, `macro_f1` the mean of
+the languages that texts have, `by_group` the same of groups, and `accepted` the share of texts in none of the 119
+(`lang: none`) that are named as one; of a dimension, a language's figure is that of the texts in it.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.resources import files
+from itertools import compress
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
+import pyarrow as pa
 from jinja2 import Environment, StrictUndefined
 
-from annotators import ANNOTATORS, student
+from annotators import ANNOTATORS, language, student
+from annotators.calibration import ece
 from annotators.evaluation import (
     MAIN,
     MEASURES,
+    Counts,
+    Floats,
     Score,
     accuracy,
     calibration_error,
@@ -30,13 +38,16 @@ from annotators.evaluation import (
     f1s,
     micro_f1,
     scored,
+    share,
 )
 from annotators.taxonomy import Dimension
+from annotators.training import targets_of
 from corpus.errors import PlanError
+from corpus.languages import GROUPS
 from corpus.strict_yaml import settings, unknown
-from workflows.labelled import LANG, Row, languages_of, read, table
+from workflows.labelled import LANG, NONE, Row, languages_of, read, table
 
-UNKNOWN = "none"  # of a text in none of the 119
+LANGUAGE, STUDENT = "language", "student"  # the annotators that have labels
 WORST = 8  # languages that are named
 ROWS = 2000  # read and judged at a time
 Figures = Mapping[str, Score]
@@ -68,30 +79,25 @@ def evaluate(name: str, data: Path, config: Mapping[str, Any] | None = None) -> 
     """PlanError for an annotator that does not exist or has no labels to compare, or a file without one usable row."""
     if name not in ANNOTATORS:
         raise PlanError(f"evaluate: {unknown('annotator', name, ANNOTATORS)}")
-    annotator = ANNOTATORS[name]
-    chosen = settings(annotator.config, config or {}, f"evaluate {name}")
-    asked = dimensions_of(name, chosen)
-    if name != "language" and not asked:
-        raise PlanError(f"evaluate: {name} has no labels of its own; known: language, student")
-    rows, skipped = read(data, asked, needs_language=name == "language")
-    step, found = annotator.step(chosen), []
-    for lo in range(0, len(rows), ROWS):
-        found += step(table(rows[lo : lo + ROWS])).to_pylist()
-    if name == "language":
+    if name not in (LANGUAGE, STUDENT):
+        raise PlanError(f"evaluate: {name} has no labels of its own; known: {LANGUAGE}, {STUDENT}")
+    chosen = settings(ANNOTATORS[name].config, config or {}, f"evaluate {name}")
+    try:
+        judge = language.step(chosen) if name == LANGUAGE else student.step(chosen)
+    except (ValueError, OSError) as error:
+        raise PlanError(f"evaluate {name}: {error}") from None
+    if isinstance(judge, language.Step):
+        rows, skipped = read(data, {}, needs_language=True)
+        found = [row for part in _parts(rows) for row in judge(part).to_pylist()]
         results = [_languages([row[LANG] for row in rows], found)]
     else:
-        of = [label or UNKNOWN for label in languages_of(rows)]
-        results = [
-            _dimension(dimension, rows, found, of)
-            for dimension in asked.values()
-            if any(row.get(dimension.name) is not None for row in rows)
-        ]
+        rows, skipped = read(data, judge.dimensions)
+        results = list(_dimensions(judge, rows))
     return Evaluation(annotator=name, rows=len(rows), skipped=skipped, results=results)
 
 
-def dimensions_of(name: str, config: Any) -> Mapping[str, Dimension]:
-    """What an annotator's columns answer."""
-    return student.dimensions(config) if name == "student" else {}
+def _parts(rows: Sequence[Row]) -> Iterator[pa.Table]:
+    return (table(rows[lo : lo + ROWS]) for lo in range(0, len(rows), ROWS))
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -154,60 +160,97 @@ def _shade(score: Score | None) -> str:
 # ---------------------------------------------------------------- figures
 
 
-def _languages(gold: Sequence[Any], found: Sequence[Row]) -> Result:
-    names = [*sorted({*gold, *(row["language"] for row in found)} - {None}), UNKNOWN]
-    place = {name: number for number, name in enumerate(names)}
-    said = [row["language"] or UNKNOWN for row in found]
-    matrix = confusion(
-        [place[label] for label in gold], [place[label] for label in said], len(names)
-    )
-    counts = Counter(gold)
-    languages = {
-        name: scored(matrix, lambda m, at=place[name]: f1s(m)[:, at])  # type: ignore[misc]
-        for name in sorted(counts)
+def _languages(gold: Sequence[str], found: Sequence[Row]) -> Result:
+    said = [row["language"] or NONE for row in found]
+    (matrix, place), counts = _confusion(gold, said), Counter(gold)
+    of = {label: scored(matrix, partial(_f1_of, [place[label]])) for label in sorted(counts)}
+    answered = [row["language"] is not None for row in found]
+    figures = {
+        "macro_f1": _macro_f1(gold, said),
+        "by_group": _macro_f1(
+            [GROUPS.get(label, label) for label in gold],
+            [row["language_group"] or NONE for row in found],
+        ),
+        "accuracy": scored(matrix, accuracy),
     }
-    of = {
-        k: Score(value=v.value, low=v.low, high=v.high, texts=counts[k])
-        for k, v in languages.items()
-    }
-    sure = [row["language_score"] or 0.0 for row in found]
-    right = [a == b for a, b in zip(gold, said, strict=True)]
+    if counts[NONE]:
+        named = sum(a for a, label in zip(answered, gold, strict=True) if label == NONE)
+        figures["accepted"] = share(named, counts[NONE])
     return Result(
         name="language",
         main="f1",
-        all={
-            "macro_f1": scored(
-                matrix, lambda m: np.nanmean(f1s(m)[:, :-1], axis=1)
-            ),  # not of UNKNOWN
-            "accuracy": scored(matrix, accuracy),
-        },
-        ece=calibration_error(sure, right),
-        abstained=said.count(UNKNOWN),
-        languages=of,
+        all=figures,
+        ece=calibration_error(
+            [row["language_score"] for row in compress(found, answered)],
+            [a == b for a, b in compress(zip(gold, said, strict=True), answered)],
+        ),
+        abstained=said.count(NONE),
+        languages={label: replace(score, texts=counts[label]) for label, score in of.items()},
     )
 
 
+def _macro_f1(gold: Sequence[str], said: Sequence[str]) -> Score:
+    """The mean F1 of the labels that texts have, but for NONE."""
+    matrix, place = _confusion(gold, said)
+    return scored(matrix, partial(_f1_of, [place[label] for label in sorted({*gold} - {NONE})]))
+
+
+def _confusion(gold: Sequence[str], said: Sequence[str]) -> tuple[Counts, dict[str, int]]:
+    """Counts of gold by said, and the place of each label."""
+    place = {label: number for number, label in enumerate(sorted({*gold, *said}))}
+    sides = [[place[label] for label in side] for side in (gold, said)]
+    return confusion(sides[0], sides[1], len(place)), place
+
+
+def _f1_of(places: Sequence[int], matrices: Floats) -> Floats:
+    """The mean over some of the values; nan where neither side has any."""
+    with catch_warnings():
+        simplefilter("ignore", RuntimeWarning)
+        return np.asarray(np.nanmean(f1s(matrices)[:, places], axis=1))
+
+
+def _dimensions(judge: student.Step, rows: Sequence[Row]) -> Iterator[Result]:
+    """Of each dimension that the rows have."""
+    found: list[Row] = []
+    said = []
+    for part in _parts(rows):
+        answers, probabilities = judge.judged(part)
+        found += answers.to_pylist()
+        said.append(probabilities)
+    languages = [label or NONE for label in languages_of(rows)]
+    for name, dimension in judge.dimensions.items():
+        if any(row.get(name) is not None for row in rows):
+            every = np.concatenate([one[name] for one in said])
+            yield _dimension(dimension, rows, found, languages, every)
+
+
 def _dimension(
-    dimension: Dimension, rows: Sequence[Row], found: Sequence[Row], languages: Sequence[str]
+    dimension: Dimension,
+    rows: Sequence[Row],
+    found: Sequence[Row],
+    languages: Sequence[str],
+    probabilities: Floats,
 ) -> Result:
     pairs = [
-        (row[dimension.name], answer[dimension.name], answer[f"{dimension.name}_score"], label)
+        (row[dimension.name], answer[dimension.name], label)
         for row, answer, label in zip(rows, found, languages, strict=True)
         if row.get(dimension.name) is not None
     ]
     given = [pair for pair in pairs if pair[1] is not None]
     by_language = defaultdict(list)
     for pair in given:
-        by_language[pair[3]].append(pair)
+        by_language[pair[2]].append(pair)
     main = MAIN[dimension.kind]
-    ece = None
-    if dimension.kind == "nominal":
-        ece = calibration_error([pair[2] for pair in given], [pair[0] == pair[1] for pair in given])
+    sure = [
+        row.get(dimension.name) is not None and answer[dimension.name] is not None
+        for row, answer in zip(rows, found, strict=True)
+    ]
+    targets = targets_of(dimension, [pair[0] for pair in given])
     return Result(
         name=dimension.name,
         main=main,
         all=dict(_figures(dimension, given)),
-        ece=ece,
+        ece=ece(dimension.kind, probabilities[np.array(sure, bool)], targets),
         abstained=len(pairs) - len(given),
         languages={
             label: dict(_figures(dimension, mine))[main]
@@ -217,11 +260,12 @@ def _dimension(
 
 
 def _figures(
-    dimension: Dimension, pairs: Sequence[tuple[Any, Any, Any, Any]]
+    dimension: Dimension, pairs: Sequence[tuple[Any, Any, Any]]
 ) -> Iterator[tuple[str, Score]]:
     if dimension.kind == "multi":
         gold, found = (
-            np.array([[value in pair[side] for value in dimension.labels] for pair in pairs], bool)
+            targets_of(dimension, [pair[side] for pair in pairs]).reshape(-1, len(dimension.labels))
+            > 0
             for side in range(2)
         )
         yield "micro_f1", micro_f1(gold, found)

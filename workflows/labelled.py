@@ -1,16 +1,18 @@
 """Labelled sets: JSON Lines with `text` and labels by their own names.
 
-`lang` is the language, one of the 119; other labels are those of the taxonomy's dimensions: a level, a name, a list of
-names, or null. `weight` says how much a row counts when a student is fitted; texts of one `group`, as
-translations of one another are, are never on both sides when it is measured. Other keys are left alone. A row that
-cannot be used is counted with its reason, and the others go on.
+`lang` is the language, one of the 119 or `none`; other labels are those of the taxonomy's dimensions: a level, a name,
+a list of names, or null. `weight`, a number above 0, says how much a row counts when a student is fitted; texts of one
+`group`, a name or a whole number, as translations of one another are, are never on both sides when it is measured.
+Other keys are left alone. A row that cannot be used is counted with its reason, and the others go on.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,10 @@ from corpus.errors import PlanError
 from corpus.languages import LANGUAGES
 
 LANG = "lang"
+NONE = "none"  # of a text that is in none of the 119
 ROWS = 2000  # judged at a time
+SHOWN = 40  # characters of a wrong value
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Row = Mapping[str, Any]
 
 
@@ -33,11 +38,15 @@ def read(
     """The rows with a label that is asked for, and how many have none, by reason. PlanError where no row is left."""
     rows: list[Row] = []
     skipped: Counter[str] = Counter()
-    with data.open(encoding="utf-8") as file:
+    try:
+        file = data.open("rb")
+    except OSError as error:
+        raise PlanError(f"{data}: {error.strerror}") from None
+    with file:
         for line in file:
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = json.loads(line)  # UnicodeDecodeError is a ValueError
+            except (ValueError, RecursionError):
                 skipped["not JSON"] += 1
                 continue
             reason = _fault(row, dimensions, needs_language)
@@ -67,15 +76,24 @@ def languages_of(rows: Sequence[Row]) -> list[str | None]:
         for lo in range(0, len(rows), ROWS)
         for label in step(table(rows[lo : lo + ROWS])).column("language").to_pylist()
     ]
-    return [row.get(LANG) or label for row, label in zip(rows, found, strict=True)]
+    said = (row.get(LANG) or label for row, label in zip(rows, found, strict=True))
+    return [None if label == NONE else label for label in said]
 
 
 def _fault(row: Any, dimensions: Mapping[str, Dimension], needs_language: bool) -> str:
     """Why a row cannot be used, or ""."""
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         return "without text"
-    if row.get(LANG) is not None and row[LANG] not in LANGUAGES:
-        return f"{LANG} {row[LANG]!r} is none of the 119"
+    if _SURROGATE.search(row["text"]):
+        return "text with half a character (a lone surrogate)"
+    if row.get(LANG) is not None and str(row[LANG]) not in {*LANGUAGES, NONE}:
+        return f"{LANG} {str(row[LANG])[:SHOWN]!r} is none of the 119"
+    weight, group = row.get("weight"), row.get("group")
+    number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    if weight is not None and not (number and 0 < weight < inf):
+        return "a weight that is no number above 0"
+    if isinstance(group, bool) or not isinstance(group, int | str | None):
+        return "a group that is no name or whole number"
     if row.get(LANG) is None if needs_language else all(row.get(n) is None for n in dimensions):
         return "without a label"
     for name, dimension in dimensions.items():

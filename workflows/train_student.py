@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ from annotators import student, taxonomy
 from annotators.calibration import Calibration
 from annotators.encoder import Encoder
 from annotators.evaluation import Score
-from annotators.training import Measured, train
+from annotators.taxonomy import Dimension
+from annotators.training import LEAST, Measured, Row, fitted_on, train, unrelated
 from corpus.errors import PlanError
 from workflows.evaluate import shown
 from workflows.labelled import languages_of, read
 
+log = logging.getLogger(__name__)
 FEW = 20  # texts of a language, below which its share is given without an interval
 
 
@@ -40,10 +44,13 @@ def train_student(
         start = _start(base, encoder)
     except ValueError as error:
         raise PlanError(f"{'--encoder' if encoder else '--base'}: {error}") from None
+    if not os.access(out.parent, os.W_OK):
+        raise PlanError(f"--out {out}: there is no folder {out.parent} that can be written to")
     rows, skipped = read(data, known)
     helping = read(more, known)[0] if more else []
-    named = {name for row in rows for name in known if row.get(name) is not None}
-    chosen = [dimension for name, dimension in known.items() if name in named]
+    if helping and (left_out := len(helping) - len(unrelated(rows, helping))):
+        log.warning("%s: %d rows are left out: their group or text is kept apart", more, left_out)
+    chosen = _with_enough(data, rows, known)
     try:
         found, measured = train(start, rows, languages_of(rows), chosen, helping, tune=tune)
     except ValueError as error:
@@ -51,6 +58,24 @@ def train_student(
     card = {"rows": len(rows), "more": len(helping), "skipped": skipped, **as_json(measured)}
     student.save(found._replace(card=card), out)
     return measured
+
+
+def _with_enough(
+    data: Path, rows: Sequence[Row], known: Mapping[str, Dimension]
+) -> list[Dimension]:
+    """The dimensions that `rows` have enough labels of. PlanError where none has."""
+    counts = {name: sum(row.get(name) is not None for row in fitted_on(rows)) for name in known}
+    few = {name: count for name, count in counts.items() if 0 < count < LEAST}
+    said = [
+        f"{name}: {count} labelled texts to fit on; it takes {LEAST}: label more"
+        for name, count in few.items()
+    ]
+    chosen = [known[name] for name, count in counts.items() if count >= LEAST]
+    if not chosen:
+        raise PlanError(f"{data}: {'; '.join(said) or 'no text is left to fit on'}")
+    for line in said:
+        log.warning("%s: left out", line)
+    return chosen
 
 
 def _start(base: str, encoder: str) -> student.Student:
@@ -61,7 +86,7 @@ def _start(base: str, encoder: str) -> student.Student:
 
 def lines(measured: Mapping[str, Measured]) -> Iterator[str]:
     """For people: what each dimension reached on the texts kept apart, beside the answers that read nothing; how sure
-    it is by family; and how often those that are on are right by language.
+    and how often right it is by family; and how often those that are on are right by language.
     """
     for name, one in measured.items():
         state = "on" if one.on else f"off: {one.why_off}"
@@ -69,7 +94,9 @@ def lines(measured: Mapping[str, Measured]) -> Iterator[str]:
         yield f"{'':<22} majority {_value(one.majority)}, shape alone {_value(one.shape)}"
         yield f"{'':<22} calibration error {_plain(one.ece)}, at one temperature {_plain(one.ece_before)}"
         for family, calibration in one.calibration.items() if one.on else ():
-            yield f"{'':<22} {family:<14} {_calibration(calibration)}"
+            right = f"right {_interval(one.families[family])}"
+            always = f"the most frequent label {one.constant[family]:.2f}"
+            yield f"{'':<22} {family:<14} {right}, {always}; {_calibration(calibration)}"
         for why in one.abstains.values():
             yield f"{'':<22} abstains: {why}"
     yield from _languages({name: one for name, one in measured.items() if one.on})

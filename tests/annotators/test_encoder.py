@@ -134,15 +134,49 @@ def test_only_some_texts_go_up_where_only_some_are_unsure(files, folder, politen
 def test_a_dimension_that_only_the_second_has_is_no_column(files, folder, tmp_path, politeness):
     second = load(files[1], folder)
     other = politeness.model_copy(update={"name": "other"})
-    renamed = second._replace(
-        dimensions={"other": other}, heads={"other": second.heads["politeness"]}, floors={}
+    head = second.heads["politeness"]
+    more = second._replace(
+        dimensions=dict(second.dimensions) | {"other": other},
+        heads={"politeness": head, "other": head},
     )
-    config = Config(
-        model=files[0], second=file_of(renamed, tmp_path / "o.npz"), encoder=folder, sure=0.9
-    )
+    path = file_of(more, tmp_path / "o.npz")
+    config = Config(model=files[0], second=path, encoder=folder, sure=0.9)
     found = student.step(config)(documents(["please", "stupid", "table"]))
     assert found.column_names == ["id", "politeness", "politeness_score", "abstained", "tier"]
-    assert found.column("tier").to_pylist() == [1, 1, 1]
+    assert found.column("tier").to_pylist() == [2, 2, 2]
+
+
+def test_a_second_that_answers_otherwise_is_refused(files, folder, tmp_path, politeness):
+    second = load(files[1], folder)
+    other = politeness.model_copy(update={"name": "other"})
+    turned = politeness.model_copy(update={"values": dict(reversed(politeness.values.items()))})
+    later = politeness.model_copy(update={"first": 0})
+    unrelated = second._replace(
+        dimensions={"other": other}, heads={"other": second.heads["politeness"]}
+    )
+    wrong = {
+        "of which the first student has none": unrelated,
+        "politeness has other values than in": second._replace(dimensions={"politeness": later}),
+    }
+    for message, found in wrong.items():
+        path = file_of(found, tmp_path / "o.npz")
+        with pytest.raises(ValueError, match=message):
+            student.schema(Config(model=files[0], second=path, encoder=folder))
+    with pytest.raises(ValueError, match="name its folder as `encoder`"):
+        student.schema(Config(model=files[0], second=files[1]))
+    assert turned.labels == politeness.labels  # levels are what counts
+
+
+def test_a_text_that_the_first_abstains_on_goes_up_however_sure_it_is(
+    files, folder, politeness, tmp_path
+):
+    taught, _ = train(vectors(), rows(400), [None] * 400, [politeness])
+    floors = {"politeness": {"none": "none: badly read"}}
+    first = file_of(taught._replace(floors=floors), tmp_path / "first.npz")
+    config = Config(model=first, second=files[1], encoder=folder, sure=0.0)
+    found = student.step(config)(documents(["qqq please", "zzz stupid xx"])).to_pydict()
+    assert found["tier"] == [2, 2]
+    assert None not in found["politeness"]
 
 
 def test_where_the_second_abstains_the_first_is_kept(files, folder, tmp_path):

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from annotators import evaluation as e
 from annotators.evaluation import (
     better,
+    better_micro_f1,
     calibration_error,
     confusion,
     error_by_chance,
@@ -76,6 +77,20 @@ def test_micro_f1_by_hand() -> None:
     score = micro_f1(gold, found)
     assert score.value == pytest.approx(2 * 2 / (3 + 3))
     assert score.low <= score.value <= score.high
+
+
+def test_multi_label_answers_are_compared_over_texts_not_over_values() -> None:
+    gold = RNG.random((100, 1)) < 0.5
+    one = np.where(RNG.random((100, 1)) < 0.85, gold, ~gold)
+    other = np.where(RNG.random((100, 1)) < 0.8, gold, ~gold)
+    once = better_micro_f1(gold, one, other)
+    assert once.value == pytest.approx(micro_f1(gold, one).value - micro_f1(gold, other).value)
+    often = better_micro_f1(*(np.repeat(side, 12, axis=1) for side in (gold, one, other)))
+    assert often == once  # nothing more is known
+    same = better_micro_f1(gold, one, one)
+    assert (same.value, same.low, same.high, same.texts) == (0, 0, 0, 100)
+    nothing = np.zeros((3, 2), bool)
+    assert better_micro_f1(nothing, nothing, nothing).value == 0
 
 
 def test_calibration_error_by_hand() -> None:

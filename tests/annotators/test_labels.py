@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from annotators import taxonomy
 from annotators.labels import packages
-from annotators.labels.passages import available, main, named, passages
+from annotators.labels.passages import FILE, available, main, named, passages
 
 TEXT = "first\nsecond, which is labelled\n"
 
@@ -133,3 +135,18 @@ def test_packages_are_unpacked_to_their_names_and_one_that_cannot_be_had_does_no
         "and only that one is asked for again"
     )
     assert (tmp_path / "new/changed/changed/__init__.py").read_text() == TEXT
+
+
+def test_the_card_names_the_values_that_no_passage_has():
+    card = (FILE.parent / "README.md").read_text(encoding="utf-8")
+    start = card.index("Not one passage has")
+    said = card[start : card.index("A student can say these", start)]
+    labels = [json.loads(line)["labels"][0] for line in FILE.read_text("utf-8").splitlines()]
+    for name, dimension in taxonomy.load().items():
+        given = [one[name] for one in labels if one.get(name) is not None]
+        seen = {value for one in given for value in (one if isinstance(one, list) else [one])}
+        missing = [str(value) for value in dimension.labels if value not in seen]
+        if given and missing:
+            of_it = re.split(r"[;.]", said[said.index(f"`{name}`") :])[0]
+            assert [value for value in missing if value not in of_it] == []
+        assert given == [] or missing != [] or f"`{name}`" not in said

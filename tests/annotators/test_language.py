@@ -116,6 +116,19 @@ def test_another_model_by_name_or_path(documents) -> None:
     assert (serbian["language"], serbian["language_raw"]) == ("srp_Cyrl", "sr")
 
 
+def test_another_model_judges_texts_as_they_are(documents, tmp_path) -> None:
+    ours = tmp_path / "copy.ftz"
+    ours.write_bytes(MODEL.read_bytes())
+    old = "Οἱ ἄνθρωποι περπατοῦν στὸν δρόμο καὶ μιλοῦν γιὰ τὸν καιρὸ ποὺ ἄλλαξε χθὲς τὸ βράδυ."
+    heading = "VERDENSERKLÆRINGEN OM MENNESKERETTIGHEDERNE"
+    for text in (old, heading):
+        alone, helped = (
+            step(config)(documents([text])).to_pylist()[0]
+            for config in (Config(model=str(ours)), Config())
+        )
+        assert alone["language_raw"] != helped["language_raw"]
+
+
 def test_similar_languages_are_told_apart(judge) -> None:
     rows = judge(
         "Vlak za Split kreće u osam sati, a zrakoplov iz Zagreba tek u siječnju.",
@@ -160,6 +173,13 @@ def test_windows_in_capitals_are_lowered() -> None:
     assert said == ["étés à", "ÉTÉ à", "IBM und SAP", "", "abcd e", "한국 krx", "αβ ⴀ 𐐨"]
     small = string_bytes(pa.chunked_array([["nothing", "In Capitals"]]))
     assert lowered(*small)[0] is small[0]  # nothing is copied
+
+
+def test_a_text_of_one_or_two_letters_is_in_no_language(judge) -> None:
+    for row in judge("a", "IV", "1. b)", "的"):
+        assert row["language"] is None
+        assert row["language_raw"] is not None
+    assert judge("et al")[0]["language"] is not None
 
 
 def test_one_text_at_a_time() -> None:

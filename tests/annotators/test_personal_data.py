@@ -321,6 +321,17 @@ def test_time_is_linear_in_the_hits() -> None:
     assert seconds(8_000) < 8 * seconds(2_000) + 1
 
 
+@pytest.mark.parametrize("hit", ["93.184.216.34 ", "4929 1234 5678 9012  "])
+def test_time_is_linear_in_a_run_of_numbers(hit: str) -> None:
+    def seconds(times: int) -> float:
+        start = process_time()
+        spans(hit * times)
+        return process_time() - start
+
+    seconds(10)
+    assert seconds(160_000) < 8 * seconds(40_000) + 0.5
+
+
 PIECES = st.one_of(
     st.sampled_from(
         [

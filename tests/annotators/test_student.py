@@ -12,7 +12,7 @@ from annotators import student, taxonomy, training
 from annotators.heads import Head
 from annotators.student import Config, answers, load, save, step
 from annotators.taxonomy import Dimension
-from annotators.training import kept_apart, train
+from annotators.training import kept_apart, train, unrelated
 from annotators.vectors import quantised
 from tests.annotators.students import POLITENESS, rows, vectors
 
@@ -48,7 +48,7 @@ def test_a_head_learns_what_words_say_and_shape_does_not(trained) -> None:
     assert abs(found.shape.value or 0) < 0.4
     assert found.over_shape.low > 0
     assert found.ece < 0.15
-    apart = sum(kept_apart(row["text"]) for row in rows(400))
+    apart = sum(kept_apart(row) for row in rows(400))
     assert found.student.texts == apart
     assert found.fitted_on == 400 - apart
 
@@ -72,8 +72,31 @@ def test_a_family_that_is_read_badly_is_abstained_on(politeness) -> None:
     found, measured = train(vectors(), labelled, [row["lang"] for row in labelled], [politeness])
     one = measured["politeness"]
     assert set(one.families) == {"Indo-European", "Turkic"}
-    assert list(one.abstains) == ["Turkic"]
+    assert list(one.abstains) == ["tur_Latn", "Turkic"]
     assert found.floors["politeness"]["Turkic"].startswith("Turkic: right in")
+    assert set(one.constant) == set(one.families)
+    assert one.constant["Turkic"] == pytest.approx(
+        1 / 3, abs=0.05
+    )  # levels are one as often as another
+
+
+def test_a_language_that_is_read_badly_in_a_family_that_is_not_is_abstained_on(
+    politeness, documents, tmp_path
+) -> None:
+    labelled = [
+        row | {"politeness": 4 - row["politeness"], "lang": "ita_Latn"} if n % 12 == 0 else row
+        for n, row in enumerate(rows(900))
+    ]
+    found, measured = train(vectors(), labelled, [row["lang"] for row in labelled], [politeness])
+    assert list(measured["politeness"].abstains) == ["ita_Latn"]
+    save(found, tmp_path / "s.npz")
+    italian = "Oggi piove molto e i bambini restano a casa con i nonni"
+    english = "It rains a lot today and the children stay at home"
+    out = step(Config(model=str(tmp_path / "s.npz")))(documents([italian, english])).to_pydict()
+    assert out["politeness"][0] is None
+    assert out["politeness"][1] is not None
+    assert out["abstained"][0][0].startswith("politeness: ita_Latn: right in")
+    assert out["abstained"][1] == []
 
 
 def test_a_family_of_which_little_is_known_is_answered(politeness) -> None:
@@ -157,6 +180,34 @@ def test_more_texts_help_and_are_not_measured_on(politeness) -> None:
     _, helped = train(vectors(), few, [None] * 120, [politeness], more)
     assert helped["politeness"].student.texts == alone["politeness"].student.texts
     assert helped["politeness"].fitted_on == alone["politeness"].fitted_on + 400
+
+
+def test_more_texts_of_what_is_kept_apart_are_left_out(politeness) -> None:
+    """Labels by lot that a translation of each text has, too: whoever had seen these would know them."""
+    rng = np.random.default_rng(4)
+    noise = [
+        {"text": f"table zq{n:04d}xw", "group": n, "politeness": int(rng.integers(1, 4))}
+        for n in range(400)
+    ]
+    again = [row | {"text": f"{row['text']} window"} for row in noise]
+    _, measured = train(vectors(), noise, [None] * 400, [politeness], again)
+    one = measured["politeness"]
+    assert one.fitted_on == 2 * sum(not kept_apart(row) for row in noise)
+    assert not one.on
+    assert unrelated(noise, [{"text": "new"}]) == [{"text": "new"}]
+    apart = next(row for row in noise if kept_apart(row))
+    assert unrelated(noise, [{"text": apart["text"], "group": "another"}]) == []
+
+
+def test_a_row_counts_by_its_weight(politeness) -> None:
+    """Texts with the wrong end of the scale: they decide where they weigh more than the others."""
+    few, wrong = rows(240), [row | {"politeness": 4 - row["politeness"]} for row in rows(240, 9)]
+    found = {}
+    for weight in (0.001, 50):
+        more = [row | {"weight": weight} for row in wrong]
+        found[weight] = train(vectors(), few, [None] * 240, [politeness], more)[1]["politeness"]
+    assert found[0.001].student.value > 0.9
+    assert found[50].student.value < 0
 
 
 def test_too_few_labels_are_named(politeness) -> None:

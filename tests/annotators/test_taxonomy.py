@@ -59,12 +59,23 @@ def test_another_file_adds_a_dimension(tmp_path) -> None:
         ("abstain: It speaks to nobody.", "", r"politeness\.abstain"),
         ("first: 1", "frist: 1", r"more\.yaml:3: unknown key 'frist'; did you mean 'first'"),
         ("plain:", "so-so:", "value 'so-so': a name has letters"),
+        ("politeness:", "po lite:", "'po lite': a name has letters"),
+        ("politeness:", "abstained:", "'abstained' is the name of another column"),
+        ("politeness:", "reason:", "'reason' is the name of another column"),
+        ("first: 1", "first: 126", "politeness has levels 126 to 128; they are -128 to 127"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, old: str, new: str, message: str) -> None:
     path = tmp_path / "more.yaml"
     path.write_text(POLITENESS.replace(old, new))
     with pytest.raises(PlanError, match=message):
+        load(str(path))
+
+
+def test_no_dimension_has_the_name_of_another_s_score(tmp_path) -> None:
+    path = tmp_path / "more.yaml"
+    path.write_text(POLITENESS + POLITENESS.replace("politeness", "politeness_score"))
+    with pytest.raises(PlanError, match="'politeness_score' is the name of another column"):
         load(str(path))
 
 

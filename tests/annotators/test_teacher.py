@@ -60,6 +60,7 @@ def test_what_is_asked_has_an_identity():
 
 def test_an_answer_is_taken_with_what_stands_around_it():
     assert parse(f"```json\n{json.dumps(GOOD)}\n```", DIMENSIONS) == GOOD
+    assert parse(f"On the scale {{0..5}}: {json.dumps(GOOD)}", DIMENSIONS) == GOOD
     accepted = judged(response(json.dumps(GOOD | {"other": 1})), DIMENSIONS)
     assert json.loads(accepted.text) == GOOD
 
@@ -72,6 +73,8 @@ def test_an_answer_is_taken_with_what_stands_around_it():
         (json.dumps({"reason": "x", "field": "none"}), "form", "without education_level"),
         (json.dumps(GOOD | {"education_level": 5}), "form", "education_level"),
         (json.dumps(GOOD | {"education_level": True}), "form", "education_level"),
+        (json.dumps(GOOD | {"education_level": 2.0}), "form", "education_level"),
+        ('{"reason": ' + "[" * 100_000, "form", "nested too deep"),
         (json.dumps(GOOD | {"field": "phisics"}), "form", "physics"),
         (json.dumps(GOOD | {"safety_hazard": "hate"}), "form", "list"),
         (json.dumps(GOOD | {"field": ["none"]}), "form", "field"),

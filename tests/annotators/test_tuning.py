@@ -119,7 +119,10 @@ def test_a_group_lies_in_one_fold_and_on_one_side(politeness, monkeypatch) -> No
     groups = training._groups(labelled)
     assert groups.tolist() == [n // 4 for n in range(400)]
     assert training._groups(rows(10)).tolist() == list(range(10))
-    sides = [training.kept_apart(training._group(row)) for row in labelled]
+    mixed = [{"text": "a", "group": 1}, {"text": "b"}, {"text": "c", "group": 0}, {"text": "b"}]
+    mixed += [{"text": "d", "group": "1"}, {"text": "e", "group": 0}, {"text": "f", "group": ""}]
+    assert training._groups(mixed).tolist() == [0, 1, 2, 1, 0, 2, 3]
+    sides = [training.kept_apart(row) for row in labelled]
     assert all(len(set(sides[n : n + 4])) == 1 for n in range(0, 400, 4))
     assert 0 < sum(sides) < 400
     _, measured = train(vectors(), labelled, [None] * 400, [politeness])

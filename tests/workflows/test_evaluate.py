@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from annotators import student
+from annotators import student, taxonomy
+from annotators.evaluation import calibration_error
 from corpus import open_lake
 from tests.annotators.students import POLITENESS, base, rows
 from tests.conftest import ROOT
+from workflows import evaluate as evaluation
+from workflows import labelled
 from workflows.cli import main
+from workflows.evaluate import evaluate
 from workflows.plan import load_plan
 from workflows.run import run
+from workflows.train_student import train_student
 
 PLAN = """\
 name: polite
@@ -83,20 +89,72 @@ def test_rows_that_cannot_be_used_are_counted(languages, tmp_path) -> None:
     }
 
 
+BAD = {
+    '{"text": "a", "politeness": 1, "lang": ["eng_Latn"]}': "lang \"['eng_Latn']\" is none of the 119",
+    r'{"text": "a\ud800", "politeness": 1}': "text with half a character",
+    '{"text": "caf\xe9", "politeness": 1}': "not JSON",  # a byte of Latin-1
+    "[" * 200_000: "not JSON",
+    '{"text": "a", "politeness": 1, "weight": "x"}': "a weight that is no number above 0",
+    '{"text": "a", "politeness": 1, "weight": NaN}': "a weight that is no number above 0",
+    '{"text": "a", "politeness": 1, "weight": -50}': "a weight that is no number above 0",
+    '{"text": "a", "politeness": 1, "group": ["a"]}': "a group that is no name or whole number",
+    '{"text": "a", "politeness": 1.0}': "politeness: unknown value '1.0'",
+}
+
+
+def test_a_bad_row_is_counted_and_the_others_go_on(tmp_path) -> None:
+    (tmp_path / "politeness.yaml").write_text(POLITENESS)
+    known = taxonomy.load(str(tmp_path / "politeness.yaml"))
+    for line, reason in BAD.items():
+        (tmp_path / "set.jsonl").write_bytes(
+            b'{"text": "good", "politeness": 2, "weight": null}\n' + line.encode("latin-1")
+        )
+        rows, skipped = labelled.read(tmp_path / "set.jsonl", known)
+        assert [row["text"] for row in rows] == ["good"]
+        ((why, count),) = skipped.items()
+        assert (count, why[: len(reason)]) == (1, reason)
+
+
+def test_texts_in_no_language_and_those_named_all_the_same_are_counted(languages, tmp_path) -> None:
+    none = [{"text": "for (i = 0; i < n; i++) { s += a[i]; } return s;", "lang": "none"}] * 3
+    taken = [{"text": "This is plain English, whatever the label says of it.", "lang": "none"}]
+    write(tmp_path / "set.jsonl", [*languages[:40], *none, *taken])
+    found = evaluate("language", tmp_path / "set.jsonl").results[0]
+    assert (found.all["accepted"].value, found.all["accepted"].texts) == (0.25, 4)
+    assert found.all["by_group"].value > 0.95
+    assert found.languages["none"].value == pytest.approx(6 / 7)  # 3 of 3 said, 3 of 4 found
+
+
+def test_a_language_that_no_text_has_does_not_lower_the_mean(monkeypatch, tmp_path) -> None:
+    said = ["eng_Latn"] * 99 + ["deu_Latn"]
+    found = evaluation._languages(
+        ["eng_Latn"] * 100,
+        [{"language": one, "language_group": one, "language_score": 0.9} for one in said],
+    )
+    assert found.all["macro_f1"].value == pytest.approx(2 * 99 / 199)
+    assert found.ece == pytest.approx(0.09)  # 0.9 sure, 0.99 right
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["langage", "--data", "DATA"], "unknown annotator 'langage'; did you mean 'language'"),
         (["statistics", "--data", "DATA"], "statistics has no labels of its own"),
         (["language", "--data", "DATA"], "no row has `text` and one of lang: without a label (1)"),
-        (["language", "--data", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["language", "--data", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
+        (["language", "--data", "DATA", "--model", "DATA"], "evaluate language: "),
+        (["student", "--data", "DATA", "--model", "nope.npz"], "nope.npz is no student"),
+        (["student", "--data", "DATA", "--model", "EMPTY"], "EMPTY is no student"),
+        (["student", "--data", "DATA", "--model", "ARRAY.npy"], "ARRAY.npy is no student"),
     ],
 )
 def test_a_mistake_is_named(tmp_path, monkeypatch, arguments, message) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "DATA").write_text('{"text": "a"}\n')
+    (tmp_path / "EMPTY").write_text("")
+    np.save(tmp_path / "ARRAY.npy", np.zeros(3))
     result = tokenmill("evaluate", *arguments)
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 2
     assert message in result.output
 
 
@@ -112,9 +170,12 @@ def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, mon
     assert result.exit_code == 0, result.output
     assert "politeness" in result.output
     assert "  on" in result.output
-    assert "Turkic         temperature" in result.output
+    assert (
+        "Turkic         right 0.99 (0.93 to 1.00), the most frequent label 0.33; temperature"
+        in result.output
+    )
     assert "right, each by a head without the text" in result.output
-    assert "eng_Latn    160  1.00 (0.98 to 1.00)" in result.output
+    assert "eng_Latn    160  0.99 (0.96 to 1.00)" in result.output
 
     result = tokenmill(
         *("evaluate", "student", "--data", "test.jsonl", "--model", "ours.npz", "--json")
@@ -126,6 +187,12 @@ def test_a_new_dimension_from_its_entry_to_a_column_that_rules_use(tmp_path, mon
     assert one["all"]["kappa"]["texts"] == 150
     assert one["all"]["kappa"]["value"] > 0.9
     assert set(one["languages"]) == {"eng_Latn", "deu_Latn", "tur_Latn"}
+    pupil = student.load(tmp_path / "ours.npz")
+    every = pupil.heads["politeness"].probabilities(
+        pupil.features([str(row["text"]) for row in rows(150, seed=4)])
+    )
+    right = every.argmax(axis=1) + 1 == [row["politeness"] for row in rows(150, seed=4)]
+    assert one["ece"] == pytest.approx(calibration_error(every.max(axis=1), right), abs=1e-3)
 
     write(tmp_path / "letters.jsonl", rows(60, seed=7))
     (tmp_path / "polite.yaml").write_text("name: polite\nrules: {polite: politeness >= 3}\n")
@@ -162,7 +229,26 @@ def test_a_wrong_base_and_too_few_labels_are_named(tmp_path, monkeypatch) -> Non
     assert (result.exit_code, "nowhere.npz is no student" in result.output) == (2, True)
     result = tokenmill(*asked, "--base", base(tmp_path))
     assert result.exit_code == 2
-    assert "labelled texts to fit on; it takes 40" in result.output
+    assert "labelled texts to fit on; it takes 40: label more" in result.output
+    result = tokenmill(*asked, "--base", base(tmp_path), "--out", "nowhere/ours.npz")
+    assert (result.exit_code, "there is no folder nowhere" in result.output) == (2, True)
+
+
+def test_a_dimension_with_too_few_labels_is_left_out_and_the_others_go_on(tmp_path, caplog) -> None:
+    (tmp_path / "own.yaml").write_text(POLITENESS + POLITENESS.replace("politeness", "warmth"))
+    write(
+        tmp_path / "labels.jsonl",
+        [row | ({"warmth": 2} if n < 9 else {}) for n, row in enumerate(rows(200))],
+    )
+    measured = train_student(
+        tmp_path / "labels.jsonl",
+        tmp_path / "ours.npz",
+        own=str(tmp_path / "own.yaml"),
+        base=base(tmp_path),
+    )
+    assert list(measured) == ["politeness"]
+    assert "warmth: " in caplog.text
+    assert "labelled texts to fit on; it takes 40" in caplog.text
 
 
 @pytest.mark.parametrize(
