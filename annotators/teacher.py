@@ -27,7 +27,7 @@ from corpus.guards import Judged, Verdict, truncated
 from corpus.prompts import Parts, filled, parts
 from corpus.randomness import hash64
 
-VERSION = 1
+VERSION = 2
 HEAD, LATER = 4000, 2000  # characters that are shown of a longer document
 GAP = "[…]"
 TEMPERATURES = (0.3, 0.6, 0.9)  # one per round
