@@ -12,10 +12,10 @@
 | `language_raw` | string | the model's own most probable name, whether or not of the 119 |
 | `script` | string | dominant ISO 15924 script by code points: `Latn`, `Hans`, `Jpan` … |
 
-All are null for a text without a letter of a known script, and all but the last two where the text is none of the 119,
-another language, program code or noise, or has fewer than `LETTERS` letters. The group is decided first, then the label
-within it: of a group's members the scores tell little apart, and rules of a mixture that have to be right use the
-group.
+All are null for a text without a letter of a known script, and all but the last two where the text is none of the 119
+(another language, program code, noise) or has fewer than `LETTERS` letters of a script that several of the 119 have.
+The group is decided first, then the label within it: of a group's members the scores tell little apart, and rules of a
+mixture that have to be right use the group.
 
 A label of the 119 needs `SCRIPT_SHARE` of the letters in its script: Serbian in Latin letters is no `srp_Cyrl`. Which
 Chinese it is, simplified or traditional, is decided by the characters that only one of them has.
@@ -35,6 +35,7 @@ Joulin et al., "Bag of Tricks for Efficient Text Classification", arXiv 1607.017
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -77,7 +78,7 @@ SCRIPT_SHARE = 0.2
 
 RULED_OUT = 0.98  # of a window's probability; with more the model knows it as something else
 
-LETTERS = 3  # of a text, at least, or no language is named
+LETTERS = 3  # of a text, at least, in a script of several languages, or none is named
 SURE = 0.5  # benchmarks/bench_guards.py
 _BLANK = 0x20  # written for every byte below it, so that a window is one line
 _BATCH = 1 << 19  # bytes of text whose windows are judged together: a window has a number per label
@@ -161,10 +162,9 @@ class Step:
         other = 1 - groups.sum(axis=1)
         group = groups.argmax(axis=1)
         has_letter = counts.any(axis=1) & raw_mean.any(axis=1)
-        named = np.asarray(
-            has_letter & (counts.sum(axis=1) >= LETTERS) & (groups.max(axis=1) > other)
-        )
         best = np.where(names.members[group], mean, -1).argmax(axis=1)
+        enough = (counts.sum(axis=1) >= LETTERS) | names.own_script[best]
+        named = np.asarray(has_letter & enough & (groups.max(axis=1) > other))
         second, second_score = names.second(mean, raw_mean, best)
         followed = np.asarray(named & (second >= 0))
         agree = names.grouped(known).argmax(axis=1) == group[owner]
@@ -217,6 +217,8 @@ class _Names:
         self._group = np.array([self.groups.index(group) for group in group_of], np.int64)
         self.members = self._group[None, :] == np.arange(len(self.groups))[:, None]
         self._scripts = np.array([_in_script(label) for label in self.labels])
+        written = Counter(language.script for language in LANGUAGES.values())
+        self.own_script = np.array([written[LANGUAGES[n].script] == 1 for n in self.labels])
 
     def grouped(self, probabilities: Floats) -> Floats:
         """Of the groups: (rows, groups)."""

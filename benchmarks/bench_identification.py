@@ -37,7 +37,6 @@ import pycld2
 from annotators.language import LID176, Config, Step, lid176_path, step
 from benchmarks.english import rows, text_of_markup
 from benchmarks.results import Figure, report
-from corpus.document import document_id
 from corpus.languages import GROUPS, LANGUAGES, UNMARKED_SCRIPTS
 from corpus.scripts import dominant, resolve, script_counts
 from corpus.texts import text_bytes
@@ -178,7 +177,7 @@ def cld2(texts: Sequence[str]) -> list[str]:
 
 
 def table(texts: Sequence[str]) -> pa.Table:
-    ids = [document_id("bench", "", k) for k in range(len(texts))]
+    ids = pa.array([k.to_bytes(16, "big") for k in range(len(texts))], pa.binary(16))
     return pa.table({"id": ids, "text": pa.array(texts, pa.large_string())})
 
 

@@ -176,10 +176,11 @@ def test_windows_in_capitals_are_lowered() -> None:
 
 
 def test_a_text_of_one_or_two_letters_is_in_no_language(judge) -> None:
-    for row in judge("a", "IV", "1. b)", "的"):
+    for row in judge("a", "IV", "1. b)", "и"):
         assert row["language"] is None
         assert row["language_raw"] is not None
     assert judge("et al")[0]["language"] is not None
+    assert judge("ຫາ")[0]["language"] == "lao_Laoo"  # nothing else is written so
 
 
 def test_one_text_at_a_time() -> None:
