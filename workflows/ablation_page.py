@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from corpus import storage
+from mixers.mixture import NO_LANGUAGE
 from mixers.regression import rank_correlation
 from workflows.ablate import MIXTURE, Evidence, evidence
 
@@ -114,7 +115,13 @@ def _shares(plt: Any, found: Evidence) -> Any:
 
 def _told_by(column: str, plt: Any, found: Evidence) -> Any:
     """The largest languages or fields of what is taken: natural beside recommended."""
-    rows = {row["name"]: (row["natural"], row["recommended"]) for row in found.shares[column]}
+    rows = {
+        "program code" if row["name"] == NO_LANGUAGE else row["name"]: (
+            row["natural"],
+            row["recommended"],
+        )
+        for row in found.shares[column]
+    }
     most = sorted(rows, key=lambda name: -rows[name][1])[:SHOWN]
     return _beside(plt, {name: rows[name] for name in most})
 

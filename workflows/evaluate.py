@@ -48,6 +48,7 @@ from corpus.strict_yaml import settings, unknown
 from workflows.labelled import LANG, NONE, Row, languages_of, read, table
 
 LANGUAGE, STUDENT = "language", "student"  # the annotators that have labels
+FEW = 20  # texts, below which a figure says little
 WORST = 8  # languages that are named
 ROWS = 2000  # read and judged at a time
 Figures = Mapping[str, Score]
@@ -150,11 +151,14 @@ def _figure(value: float | None) -> str:
 
 
 def _shade(score: Score | None) -> str:
-    """From red at 0 to green at 1; paler, the wider the interval."""
+    """From red at 0 to green at 1; paler, the wider the interval and the fewer the texts: of two that are right the
+    bootstrap is sure.
+    """
     if score is None or score.value is None or score.low is None or score.high is None:
         return "none"
     hue = 120 * min(max(score.value, 0), 1)
-    return f"hsl({hue:.0f} 70% 50% / {max(0.1, 0.6 * (1 - (score.high - score.low))):.2f})"
+    sure = (1 - (score.high - score.low)) * min(1, score.texts / FEW)
+    return f"hsl({hue:.0f} 70% 50% / {max(0.1, 0.6 * sure):.2f})"
 
 
 # ---------------------------------------------------------------- figures

@@ -17,11 +17,10 @@ from annotators.evaluation import Score
 from annotators.taxonomy import Dimension
 from annotators.training import LEAST, Measured, Row, fitted_on, train, unrelated
 from corpus.errors import PlanError
-from workflows.evaluate import shown
+from workflows.evaluate import FEW, shown
 from workflows.labelled import languages_of, read
 
 log = logging.getLogger(__name__)
-FEW = 20  # texts of a language, below which its share is given without an interval
 
 
 def train_student(

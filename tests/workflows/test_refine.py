@@ -15,6 +15,7 @@ from tests.workflows.lakes import plan_of, shard_hashes
 from workflows.audit import audit
 from workflows.engine import StepError
 from workflows.plan import load_plan
+from workflows.report.gather import gather
 from workflows.run import run
 
 PLAN = """\
@@ -91,6 +92,9 @@ def test_every_document_and_request_is_accounted_for(refined):
     assert [asked[f"round.{k}.requests"] for k in range(3)] == [4, 2, 2]
     assert set(server.came.values()) == {1}
     assert audit(lake, deep=True).problems == []
+    measured = gather(lake).annotators  # of all documents, not of those that were refined alone
+    documents = open_lake(lake).documents(annotations=[]).collect().height
+    assert set(measured.values()) == {documents}
 
 
 def test_the_audit_sees_a_request_that_is_not_counted(refined, tmp_path):

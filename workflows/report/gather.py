@@ -218,12 +218,13 @@ def _below(counts: Counts, prefix: str) -> dict[str, int]:
 
 
 def _annotators(at: _Lake) -> dict[str, int]:
-    """Documents that each annotator has measured."""
+    """Documents that each annotator has measured; `superseded` only says what refinement took the place of."""
     return {
         table.removeprefix("annotations/"): sum(
             at.counts(folder).get("documents", 0) for folder in at.of_table(table).values()
         )
         for table in _annotation_tables(at)
+        if table != "annotations/superseded"
     }
 
 
