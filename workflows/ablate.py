@@ -238,9 +238,15 @@ def _searched(
         name = f"round-{number + 1}"
         losses.append(step.trained(context, job, job.swarm, name, options.size, groups))
         members += more
-        tuned = ablation.tune(setting, members, _losses(pl.concat(losses)), seed=options.seed)
+        found = _losses(pl.concat(losses))
+        try:
+            tuned = ablation.tune(setting, members, found, seed=options.seed)
+        except ValueError as error:
+            raise PlanError(
+                f"no fit of the swarm: {error}; give the mixture other cells or criteria"
+            ) from None
         around = tuned.recommended
-    return members, _losses(pl.concat(losses)), tuned
+    return members, found, tuned
 
 
 def _confirmed(
@@ -257,11 +263,20 @@ def _confirmed(
 
 
 def _losses(table: pl.DataFrame) -> dict[str, Floats]:
-    return {
+    """Of each target. PlanError where a proxy diverged."""
+    found = {
         name.removeprefix(TARGET): table[name].to_numpy()
         for name in table.columns
         if name.startswith(TARGET)
     }
+    for target, losses in found.items():
+        bad = table["name"].filter(pl.Series(~np.isfinite(losses))).to_list()
+        if bad:
+            raise PlanError(
+                f"{len(bad)} of {len(losses)} proxies diverged ({bad[0]}: the loss of {target} is no number); "
+                "run again with another --seed, or with more --tokens"
+            )
+    return found
 
 
 def _columns(design: Any) -> dict[str, list[float]]:

@@ -13,6 +13,7 @@ import logging
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -50,6 +51,7 @@ from workflows.steps import (
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
+SHORT = 0.005  # of a stage's budget, by which a cell may miss its share without a word
 FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,
@@ -160,7 +162,9 @@ CATALOG_SCHEMA = {
 
 
 def shortages(layout: Layout) -> list[str]:
-    """One line for each budget that could not be met: what is short, and by how much."""
+    """One line for each budget, and each share of a mixture's cell, that could not be met: what is short, and by how
+    much.
+    """
     allocation = select.read_allocation(layout.selection_root)
     if allocation is None:
         return []
@@ -174,6 +178,17 @@ def shortages(layout: Layout) -> list[str]:
                     f"{what} give only {band['planned']:,.0f} under the repetition cap of "
                     f"{allocation['repetition_cap']:g}"
                 )
+        asked: dict[str, float] = defaultdict(float)
+        planned: dict[str, float] = defaultdict(float)
+        for cell in stage["cells"]:
+            asked[cell["name"]] += cell["target"]
+            planned[cell["name"]] += cell["planned"]
+        lines += [
+            f"stage {name}: cell {cell} gives {planned[cell]:,.0f} of the {asked[cell]:,.0f} tokens of its share under "
+            f"the repetition cap of {allocation['repetition_cap']:g} and its ceiling; other cells take the rest"
+            for cell in asked
+            if cell and asked[cell] - planned[cell] > SHORT * stage["budget"]
+        ]
     return lines
 
 

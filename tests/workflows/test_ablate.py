@@ -18,6 +18,7 @@ from corpus.lake import Entry, Folder, write_part
 from corpus.tokenizer import Tokenizer
 from mixers.mixture import Mixture
 from tests.workflows.lakes import plan_of
+from workflows import ablate as ablating
 from workflows import mixtures
 from workflows.ablate import EVIDENCE, MIXTURE, ablate, evidence, options
 from workflows.ablation_page import render, write_page
@@ -486,3 +487,10 @@ def test_rules_that_let_nothing_pass_are_named(folder, tmp_path):
     assert found.reasons.keys() == {"never", "split:targets"}
     assert found.reasons["never"] > 400
     assert found.cells == []
+
+
+def test_a_proxy_that_diverged_is_named():
+    table = pl.DataFrame({"name": ["member 0", "member 1"], "target:math": [1.5, float("nan")]})
+    with pytest.raises(PlanError, match=r"1 of 2 proxies diverged \(member 1: the loss of math"):
+        ablating._losses(table)
+    assert ablating._losses(table.head(1))["math"].tolist() == [1.5]

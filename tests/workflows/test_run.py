@@ -20,6 +20,7 @@ from workflows.audit import audit
 from workflows.engine import StepError
 from workflows.plan import load_plan
 from workflows.run import prepare, run, shortages, summary
+from workflows.steps import select
 from workflows.steps.select import read_allocation
 from workflows.steps.split import history
 
@@ -365,3 +366,22 @@ def test_whole_segments_decode_to_the_text_of_their_documents(small_lake):
 def _paths(lake: str, tables: tuple[str, ...]) -> set[str]:
     catalog = open_lake(lake).catalog
     return set(catalog.filter(pl.col("table").is_in(tables))["path"].to_list())
+
+
+def test_a_cell_that_cannot_reach_its_share_is_named(small_lake, small_plan, monkeypatch):
+    def cell(name, target, planned):
+        return {"name": name, "target": target, "planned": planned}
+
+    stage = {
+        "bands": [{"band": "", "budget": 1000.0, "planned": 1000.0, "shortage": 0.0}],
+        "cells": [cell("code", 300.0, 200.0), cell("code", 200.0, 40.0), cell("web", 500.0, 760.0)],
+        "budget": 1000.0,
+    }
+    near = {**stage, "cells": [cell("code", 500.0, 496.0), cell("", 500.0, 100.0)]}
+    found = {"repetition_cap": 4.0, "stages": {"general": stage, "reasoning": near}}
+    monkeypatch.setattr(select, "read_allocation", lambda root: found)
+    layout, _ = prepare(load_plan(str(small_plan)), small_lake)
+    assert shortages(layout) == [
+        "stage general: cell code gives 240 of the 500 tokens of its share under the repetition cap of 4 and its "
+        "ceiling; other cells take the rest"
+    ]
