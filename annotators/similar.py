@@ -4,8 +4,8 @@ A classifier of all languages hears subjects along with the language, which drow
 from Croatian, or Hindi from Awadhi. So each set of similar languages has a naive Bayes of its own over n-grams of
 characters, from the same sentences translated into all of the set: what differs there is the language alone. Its
 log-likelihoods, by `WEIGHT`, are added to the classifier's log-probabilities; what the set has in all stays as it is.
-Of the languages that are hardly written beside the others of their set (`RARE`) a text is less likely beforehand: of a
-corpus in Hindi the few sentences taken for Awadhi would be more than all there is in Awadhi.
+Of the languages that are hardly written beside the others of their set (`RARE`) a text is less likely beforehand: else
+the few Hindi sentences that are taken for Awadhi may be most of what is called Awadhi.
 
 The file (`annotators.models.language.similar` makes it) has for each set its labels and a table of int8, a row per
 hashed n-gram and a column per label, in steps of `STEP`.

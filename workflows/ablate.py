@@ -285,7 +285,7 @@ def _columns(design: Any) -> dict[str, list[float]]:
 
 def _written(job: step.Job, found: Evidence, mixture: Mixture) -> Evidence:
     """The evidence as it stands in the lake."""
-    named = mixture.model_copy(update={"name": f"{job.options.stage}-tuned"})
+    named = mixture.model_copy(update={"name": f"{job.options.stage.lower()}-tuned"})
     comment = (
         f"Written by `tokenmill ablate`: {len(next(iter(found.swarm.values())))} proxies of {job.options.size}, "
         f"{job.options.tokens:,} tokens each.\n{found.advice}"

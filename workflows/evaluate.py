@@ -21,7 +21,6 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
-import pyarrow as pa
 from jinja2 import Environment, StrictUndefined
 
 from annotators import ANNOTATORS, language, student
@@ -45,12 +44,11 @@ from annotators.training import targets_of
 from corpus.errors import PlanError
 from corpus.languages import GROUPS
 from corpus.strict_yaml import settings, unknown
-from workflows.labelled import LANG, NONE, Row, languages_of, read, table
+from workflows.labelled import LANG, NONE, Row, languages_of, parts, read
 
 LANGUAGE, STUDENT = "language", "student"  # the annotators that have labels
 FEW = 20  # texts, below which a figure says little
 WORST = 8  # languages that are named
-ROWS = 2000  # read and judged at a time
 Figures = Mapping[str, Score]
 
 
@@ -89,16 +87,12 @@ def evaluate(name: str, data: Path, config: Mapping[str, Any] | None = None) -> 
         raise PlanError(f"evaluate {name}: {error}") from None
     if isinstance(judge, language.Step):
         rows, skipped = read(data, {}, needs_language=True)
-        found = [row for part in _parts(rows) for row in judge(part).to_pylist()]
+        found = [row for part in parts(rows) for row in judge(part).to_pylist()]
         results = [_languages([row[LANG] for row in rows], found)]
     else:
         rows, skipped = read(data, judge.dimensions)
         results = list(_dimensions(judge, rows))
     return Evaluation(annotator=name, rows=len(rows), skipped=skipped, results=results)
-
-
-def _parts(rows: Sequence[Row]) -> Iterator[pa.Table]:
-    return (table(rows[lo : lo + ROWS]) for lo in range(0, len(rows), ROWS))
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -217,7 +211,7 @@ def _dimensions(judge: student.Step, rows: Sequence[Row]) -> Iterator[Result]:
     """Of each dimension that the rows have."""
     found: list[Row] = []
     said = []
-    for part in _parts(rows):
+    for part in parts(rows):
         answers, probabilities = judge.judged(part)
         found += answers.to_pylist()
         said.append(probabilities)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -68,14 +68,15 @@ def table(rows: Sequence[Row]) -> pa.Table:
     return pa.table({"id": pa.array(ids, pa.binary(16)), "text": texts})
 
 
+def parts(rows: Sequence[Row]) -> Iterator[pa.Table]:
+    """The texts as documents, so many at a time as are judged together."""
+    return (table(rows[lo : lo + ROWS]) for lo in range(0, len(rows), ROWS))
+
+
 def languages_of(rows: Sequence[Row]) -> list[str | None]:
     """`lang` of each row, or what our identifier finds."""
     step = language.step(language.Config())
-    found = [
-        label
-        for lo in range(0, len(rows), ROWS)
-        for label in step(table(rows[lo : lo + ROWS])).column("language").to_pylist()
-    ]
+    found = [label for part in parts(rows) for label in step(part).column("language").to_pylist()]
     said = (row.get(LANG) or label for row, label in zip(rows, found, strict=True))
     return [None if label == NONE else label for label in said]
 

@@ -240,7 +240,9 @@ def _flat(mixture: Mixture) -> dict[str, Any]:
         found[f"{cell.name} where"] = cell.where
         found[f"{cell.name} share"] = round(cell.share / total, 6)
         weights = sum(cell.criteria.values()) or 1.0
-        found |= {f"{cell.name} {n}": round(w / weights, 4) for n, w in cell.criteria.items()}
+        found |= {
+            f"{cell.name} weight of {n}": round(w / weights, 4) for n, w in cell.criteria.items()
+        }
         found |= {
             f"{cell.name} {key}": getattr(cell, key) for key in ("cutoff", "power", "ceiling")
         }

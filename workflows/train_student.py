@@ -63,7 +63,8 @@ def _with_enough(
     data: Path, rows: Sequence[Row], known: Mapping[str, Dimension]
 ) -> list[Dimension]:
     """The dimensions that `rows` have enough labels of. PlanError where none has."""
-    counts = {name: sum(row.get(name) is not None for row in fitted_on(rows)) for name in known}
+    kept = fitted_on(rows)
+    counts = {name: sum(row.get(name) is not None for row in kept) for name in known}
     few = {name: count for name, count in counts.items() if 0 < count < LEAST}
     said = [
         f"{name}: {count} labelled texts to fit on; it takes {LEAST}: label more"

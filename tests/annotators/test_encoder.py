@@ -149,7 +149,6 @@ def test_a_dimension_that_only_the_second_has_is_no_column(files, folder, tmp_pa
 def test_a_second_that_answers_otherwise_is_refused(files, folder, tmp_path, politeness):
     second = load(files[1], folder)
     other = politeness.model_copy(update={"name": "other"})
-    turned = politeness.model_copy(update={"values": dict(reversed(politeness.values.items()))})
     later = politeness.model_copy(update={"first": 0})
     unrelated = second._replace(
         dimensions={"other": other}, heads={"other": second.heads["politeness"]}
@@ -164,7 +163,16 @@ def test_a_second_that_answers_otherwise_is_refused(files, folder, tmp_path, pol
             student.schema(Config(model=files[0], second=path, encoder=folder))
     with pytest.raises(ValueError, match="name its folder as `encoder`"):
         student.schema(Config(model=files[0], second=files[1]))
-    assert turned.labels == politeness.labels  # levels are what counts
+    named = politeness.model_copy(update={"kind": "nominal"})
+    turned = named.model_copy(update={"values": dict(reversed(named.values.items()))})
+    tiers = []
+    for number, dimension in enumerate((named, turned)):
+        size = len(second.mean)
+        head = Head(kind="nominal", weights=np.zeros((3, size)), biases=np.array([0.0, 0.0, 1.0]))
+        one = second._replace(dimensions={"politeness": dimension}, heads={"politeness": head})
+        tiers.append(file_of(one, tmp_path / f"{number}.npz"))
+    with pytest.raises(ValueError, match=r"other values than in .*, or in another order"):
+        student.schema(Config(model=tiers[0], second=tiers[1], encoder=folder))
 
 
 def test_a_text_that_the_first_abstains_on_goes_up_however_sure_it_is(

@@ -294,6 +294,20 @@ def test_differences_by_hand():
     (line,) = mixtures.diff(some, none)
     assert line.endswith("n_words, 1 to 2, without one 0.5 -> n_words, 1 to 2, without one 0")
     assert list(mixtures.diff(one, one)) == []
+    named = {"name": "m", "criteria": {"share": {"of": "n", "worst": 0, "best": 1}}}
+    few, many = (
+        Mixture.model_validate(
+            named
+            | {
+                "cells": [
+                    {"name": "x", "share": share, "criteria": {"share": 1}},
+                    {"name": "y", "share": 1},
+                ]
+            }
+        )
+        for share in (1, 9)
+    )
+    assert len(list(mixtures.diff(few, many))) == 2  # a criterion's name hides no setting
 
 
 @pytest.mark.parametrize(
