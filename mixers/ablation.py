@@ -4,7 +4,7 @@
     losses = train(setting, members, [1] * 96)          # bits per UTF-8 byte by target
     found = tune(setting, members, losses)              # fits, the optimum, the optimum without instance terms
     trials = confirm(setting, candidates(setting, found), seeds=[11, 12, 13])
-    advice(gains(trials, [fit.target for fit in found.fits]))
+    advice(gains(trials, [fit.target for fit in found.fits]), worse(trials))
 
 A pool stands for the corpus at the scale of a proxy: if the proxy reads a millionth of the stage's budget, the pool is
 a millionth of the corpus, so that a scarce cell is as scarce, and repeated as often, as it will be.
@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student_t
 
-from mixers.composition import Supply, describe, drawn, expected, order
+from mixers.allocation import SHORT
+from mixers.composition import Supply, describe, drawn, expected, missed, order
 from mixers.mixture import Mixture
 from mixers.optimum import PULL, Problem, optimum
 from mixers.proxy import architecture
-from mixers.regression import LEVEL, SHARE, Design, Fit, fit
+from mixers.regression import LEVEL, SHARE, Design, Fit, fit, readable
 from mixers.swarm import baselines
 from mixers.training import (
     Pool,
@@ -64,7 +65,9 @@ class Tuned:
     names: Sequence[str]  # of the numbers that describe a mixture
     fits: Sequence[Fit]  # of the targets that can be predicted
     refused: Sequence[str]  # why the others are left out
-    warnings: Sequence[str]  # what the monotone family of mixtures cannot follow
+    warnings: Sequence[
+        str
+    ]  # what the monotone family of mixtures cannot follow, and what is too little
     recommended: Mixture
     domains: Mixture | None  # the same machinery without instance terms, where anything is ranked
 
@@ -113,12 +116,28 @@ def judged(setting: Setting, stack: Stack) -> dict[str, Floats]:
 
 def described(setting: Setting, mixtures: Sequence[Mixture]) -> Design:
     """The numbers of each member, shares first."""
-    rows = [
-        describe(setting.supply, expected(setting.supply, one, setting.budget, setting.cap))
-        for one in mixtures
-    ]
+    of, budget = setting.supply, setting.budget
+    rows = [describe(of, expected(of, one, budget, setting.cap), budget) for one in mixtures]
     shares = [SHARE + name for name in setting.supply.cells]
     return Design.of(rows, [*shares, *(name for name in rows[0] if name not in shares)])
+
+
+def check(setting: Setting, mixtures: Sequence[Mixture]) -> None:
+    """ValueError if no fit could be made of a swarm of these."""
+    readable(described(setting, mixtures))
+
+
+def unmet(setting: Setting, mixtures: Mapping[str, Mixture]) -> list[str]:
+    """Mixtures that leave out so much that the caps do not let them meet the budget."""
+    of, found = setting.supply, []
+    for name, mixture in mixtures.items():
+        short = missed(of, expected(of, mixture, setting.budget, setting.cap), setting.budget)
+        if short > SHORT:
+            found.append(
+                f"{name} gives {100 * (1 - short):.0f} % of the tokens that a proxy reads, so its proxies read their "
+                f"documents again, over the cap of {setting.cap:g} copies"
+            )
+    return found
 
 
 def tune(
@@ -147,10 +166,22 @@ def tune(
         names=design.names,
         fits=kept,
         refused=[one.refused for one in every if one.refused],
-        warnings=[one.bends for one in kept if one.bends],
+        warnings=[one.bends for one in kept if one.bends] + _few(len(mixtures), kept),
         recommended=optimum(problem, mixtures, seed) if kept else setting.prior,
         domains=optimum(plain, mixtures, seed) if kept and problem.criteria else None,
     )
+
+
+def _few(members: int, fits: Sequence[Fit]) -> list[str]:
+    """A warning, if fits read more numbers than the members can tell apart."""
+    numbers = max((one.numbers for one in fits), default=0)
+    least = 3 * (numbers + 1)
+    if members >= least:
+        return []
+    return [
+        f"{members} members for fits of {numbers} numbers; {least} are the least (three for each and one more, arXiv "
+        "2602.12237)"
+    ]
 
 
 def candidates(setting: Setting, found: Tuned) -> dict[str, Mixture]:
@@ -194,6 +225,17 @@ def gains(
     return found
 
 
+def worse(
+    trials: Mapping[str, Mapping[str, Floats]], of: str = RECOMMENDED, than: str = PRIOR
+) -> list[Gain]:
+    """The targets, predicted or refused, on which a mixture surely loses more than another; `over` is the target."""
+    if not trials:
+        return []
+    two = {name: trials[name] for name in (of, than)}
+    every = [replace(gain, over=t) for t in trials[of] for gain in gains(two, [t], of)]
+    return [gain for gain in every if gain.high < 0]
+
+
 def copies_by_rank(setting: Setting, mixture: Mixture) -> list[dict[str, float | str]]:
     """For each cell and tenth of its tokens, worst first by its score: mean expected copies."""
     of = setting.supply
@@ -215,17 +257,19 @@ def copies_by_rank(setting: Setting, mixture: Mixture) -> list[dict[str, float |
     return rows
 
 
-def advice(found: Sequence[Gain]) -> str:
+def advice(found: Sequence[Gain], losing: Sequence[Gain] = ()) -> str:
     """Whether to change: only where the gain over the present mixture is above noise. `found` is empty where no target
-    could be predicted.
+    could be predicted; `losing` are the targets of `worse`.
     """
     if not found:
         return "keep your present mixture: no target can be predicted from this swarm"
     over = next(gain for gain in found if gain.over == PRIOR)
     shown = f"{100 * over.mean:.2f} % ({100 * over.low:.2f} to {100 * over.high:.2f})"
     if over.low > 0:
-        worse = [g.over for g in found if g.low <= 0 and g.over != PRIOR]
-        beside = f"; not surely better than {', '.join(worse)}" if worse else ""
+        even = [g.over for g in found if g.low <= 0 and g.over != PRIOR]
+        beside = f"; not surely better than {', '.join(even)}" if even else ""
+        lost = [f"{g.over} ({100 * g.mean:.2f} %)" for g in losing]
+        beside += f"; surely worse on {', '.join(lost)}" if lost else ""
         return f"take the recommended mixture: its loss is lower by {shown}{beside}"
     if over.high < 0:
         return f"keep your present mixture: the recommended one's loss is higher, {shown}"

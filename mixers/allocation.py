@@ -27,6 +27,7 @@ VERSION = 2
 Floats = npt.NDArray[np.float64]
 CELL = ["language", "kind", "source", "band", "name"]
 BIN = "bin"
+SHORT = 0.005  # of a stage's budget, by which a share of it may be missed without a word
 
 
 @dataclass(frozen=True)

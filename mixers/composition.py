@@ -12,6 +12,9 @@ of it: within a cell, documents stand in their natural proportions.
 | `quality:<cell>:<criterion>` | the same times the mean rank of its tokens above the middle, -1/2 to 1/2 |
 | `bend:<cell>:<criterion>` | the same with the square of that rank, less what all the cell's text has |
 | `repeats:<cell>` | tokens of second and later copies |
+
+A mixture that leaves out so much that the caps do not let it meet its budget is read by a proxy again from its
+beginning, as often as the budget asks; `repeats` counts that.
 """
 
 from __future__ import annotations
@@ -122,7 +125,7 @@ def expected(of: Supply, mixture: Mixture, budget: float, cap: float) -> Floats:
     for number in range(len(of.cells)):
         mine = of.of(number)
         given = fill(of.tokens[mine] * worth[mine], of.tokens[mine] * room[mine], planned[number])
-        found[mine] = given / of.tokens[mine]
+        found[mine] = np.minimum(given / of.tokens[mine], room[mine])
     return found
 
 
@@ -131,11 +134,12 @@ def drawn(of: Supply, copies_: Floats, seed: int) -> Integers:
     return np.floor(copies_ + uniform(of.ids, seed, "copies") + 1e-12).astype(np.int64)
 
 
-def describe(of: Supply, copies_: Floats) -> dict[str, float]:
-    """The numbers of the table above."""
-    taken = of.tokens * copies_
+def describe(of: Supply, copies_: Floats, budget: float) -> dict[str, float]:
+    """The numbers of the table above, of a proxy that reads `budget` tokens."""
+    read = copies_ / max(1e-9, 1 - missed(of, copies_, budget))
+    taken = of.tokens * read
     total = max(taken.sum(), 1e-9)
-    repeated = of.tokens * np.maximum(copies_ - 1, 0)
+    repeated = of.tokens * np.maximum(read - 1, 0)
     found: dict[str, float] = {}
     for number, cell in enumerate(of.cells):
         mine = of.of(number)
@@ -150,6 +154,11 @@ def describe(of: Supply, copies_: Floats) -> dict[str, float]:
             bend = above[:, column] ** 2
             found[f"bend:{cell}:{name}"] = float(share @ (bend - natural @ bend))
     return found
+
+
+def missed(of: Supply, copies_: Floats, budget: float) -> float:
+    """The share of the budget that copies do not meet."""
+    return max(0.0, 1 - float(of.tokens @ copies_) / budget)
 
 
 def order(of: Supply, copies_: Integers, seed: int) -> Integers:

@@ -2,11 +2,12 @@
 
 Searched are the shares of cells and in each the criteria's weights, the cutoff and the power. What is made small is the
 mean over the targets of the loss, as a share of what the prior has there, plus `pull` times the Kullback-Leibler
-divergence of what is taken from what the prior takes (as in Olmix, arXiv 2602.12237, but over documents): a cell about
-which the fits say nothing keeps its share, and within it no document is left out for nothing. Candidates are evaluated
-as the expected copies they would really give, so a cap, a scarce cell and a tied rank count as they will. The search is
-differential evolution (Storn and Price 1997, by scipy) that begins with the prior and the swarm's best; the result is
-the mean over several seeds.
+divergence of what is taken from what the prior takes (as in Olmix, arXiv 2602.12237, but over documents), plus the
+share of the budget that is missed: a cell about which the fits say nothing keeps its share, and within it no document
+is left out for nothing. Candidates are evaluated as the expected copies they would really give, so a cap, a scarce cell
+and a tied rank count as they will. A cell that no document of the supply is in says nothing, so it stays as the prior
+has it. The search is differential evolution (Storn and Price 1997, by scipy) that begins with the prior and the swarm's
+best; the result is the mean over several seeds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import differential_evolution
 
-from mixers.composition import REVERSED, Supply, describe, expected
+from mixers.composition import REVERSED, Supply, describe, expected, missed
 from mixers.mixture import Mixture
 from mixers.regression import Fit
 
@@ -108,7 +109,8 @@ def _cost(problem: Problem) -> Callable[[Floats], Floats]:
         rows = np.array([_described(problem, copies) for copies in every])
         losses = np.mean([f.predict(rows) / before[f.target] for f in problem.fits], axis=0)
         pulled = np.array([divergence(tokens * copies, held) for copies in every])
-        return np.asarray(losses + problem.pull * pulled)
+        short = np.array([missed(problem.supply, copies, problem.budget) for copies in every])
+        return np.asarray(losses + problem.pull * pulled + short)
 
     return cost
 
@@ -118,7 +120,7 @@ def _copies(problem: Problem, mixture: Mixture) -> Floats:
 
 
 def _described(problem: Problem, copies: Floats) -> Floats:
-    found = describe(problem.supply, copies)
+    found = describe(problem.supply, copies, problem.budget)
     return np.array([found[name] for name in problem.names])
 
 
@@ -177,13 +179,17 @@ def _numbers(problem: Problem, mixture: Mixture) -> Floats:
 
 def _mixture(problem: Problem, numbers: Floats) -> Mixture:
     rows = numbers.reshape(len(problem.prior.cells), -1)
-    shares = np.exp(rows[:, 0] - rows[:, 0].max())
+    there = np.diff(problem.supply.bounds) > 0
+    shares = np.array([cell.share for cell in problem.prior.cells])
     shares /= shares.sum()
+    found = np.exp(rows[there, 0] - rows[there, 0].max())
+    shares[there] = found / found.sum() * shares[there].sum()
     cells = []
-    for cell, row, share in zip(problem.prior.cells, rows, shares, strict=True):
+    for cell, row, share, seen in zip(problem.prior.cells, rows, shares, there, strict=True):
         update: dict[str, object] = {"share": round(float(share), 6)}
-        update |= {"criteria": {}, "cutoff": 0.0, "power": 0.0}
-        if len(row) > 1:
+        if seen or not problem.quality:
+            update |= {"criteria": {}, "cutoff": 0.0, "power": 0.0}
+        if seen and len(row) > 1:
             weights = np.exp(row[1:-2] - row[1:-2].max())
             named = zip(problem.criteria, (weights / weights.sum()).round(4).tolist(), strict=True)
             update["criteria"] = dict(named)

@@ -164,6 +164,7 @@ class Fit:
     target: str
     model: str
     reads: str  # one of `SETS`
+    numbers: int  # how many those are
     predict: Predict  # of rows of the whole design
     unseen: Floats  # (members,): each predicted by a model that was not fitted to it
     errors: Mapping[str, float]  # root mean square on unseen members, by model and what it reads
@@ -197,18 +198,11 @@ class Fit:
 
 
 def fit(target: str, design: Design, losses: Floats) -> Fit:
-    """The model of one target and what it reads, by cross-validation. ValueError for fewer than `FOLDS` members.
+    """The model of one target and what it reads, by cross-validation. ValueError as for `readable`.
 
     What is read is settled by the first two models; the trees, which take longest, then read the same.
     """
-    if len(losses) < FOLDS:
-        raise ValueError(f"{len(losses)} members; a fit takes {FOLDS} at least")
-    every = {name: _columns(design, kinds) for name, kinds in SETS.items()}
-    columns = {n: c for n, c in every.items() if n == "shares" or len(c) > len(every["shares"])}
-    if not every["shares"]:  # one cell: quality alone
-        del columns["shares"]
-    if not columns:
-        raise ValueError("nothing varies among the members")
+    columns = readable(design)
     unseen = {
         (model, name): _held_out(MODELS[model], design.only(chosen), losses, FOLDS)
         for name, chosen in columns.items()
@@ -224,6 +218,7 @@ def fit(target: str, design: Design, losses: Floats) -> Fit:
         target=target,
         model=best[0],
         reads=reads,
+        numbers=len(chosen),
         predict=lambda asked: predict(asked[:, chosen]),
         unseen=unseen[best],
         errors={" ".join(key): _error(found, losses) for key, found in unseen.items()},
@@ -232,6 +227,20 @@ def fit(target: str, design: Design, losses: Floats) -> Fit:
         low=low,
         high=high,
     )
+
+
+def readable(design: Design) -> dict[str, list[int]]:
+    """The columns that a fit may read, by set. ValueError for fewer than `FOLDS` members, or if nothing varies among
+    them.
+    """
+    if len(design.values) < FOLDS:
+        raise ValueError(f"{len(design.values)} members; a fit takes {FOLDS} at least")
+    every = {name: _columns(design, kinds) for name, kinds in SETS.items()}
+    shares = every["shares"]
+    found = {n: c for n, c in every.items() if c and (n == "shares" or len(c) > len(shares))}
+    if not found:
+        raise ValueError("nothing varies among the members")
+    return found
 
 
 def _columns(design: Design, kinds: tuple[str, ...]) -> list[int]:

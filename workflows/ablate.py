@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 from corpus import storage
 from corpus.errors import PlanError
+from corpus.lake import Folder
 from corpus.strict_yaml import unknown
 from mixers.mixture import Mixture
 from mixers.swarm import draws
@@ -36,6 +37,9 @@ MIXTURE, EVIDENCE = "mixture.yaml", "ablation.json"
 LAST = "ablations/{}.json"  # where the ablation of a stage lies that ended last
 TARGET = "target:"
 BEFORE = ("read", "transcribe", "annotate", "refine", "synthesise", "deduplicate", "split")
+OWN_ONLY = (
+    "every target is text of your own sources, so like what is trained on; give --targets too"
+)
 FRESH = 1000  # how far the seeds of the confirmation are from the swarm's
 Floats = npt.NDArray[np.float64]
 SECOND = 2.0  # how much closer a second swarm is drawn, around the first optimum
@@ -49,6 +53,7 @@ class Evidence:
     where: str  # the folder in the lake
     options: dict[str, Any]
     pool: dict[str, Any]
+    fresh: dict[str, Any] = field(default_factory=dict)  # the pool of the confirmation
     swarm: dict[str, list[float]] = field(
         default_factory=dict
     )  # target -> bits per byte of each member
@@ -192,14 +197,28 @@ def _ablated(context: Context, options: step.Options) -> Evidence:
     members, swarm, tuned = _searched(context, job, setting)
     candidates = ablation.candidates(setting, tuned)
     trials: dict[str, dict[str, Floats]] = {}
+    warnings, fresh = list(tuned.warnings), {}
+    if not options.targets:
+        warnings.append(OWN_ONLY)
     if tuned.fits:
-        trials = _confirmed(context, job, candidates)
-    gains = ablation.gains(trials, [fit.target for fit in tuned.fits])
+        confirming = step.job_of(context, options, fresh=True)
+        step.prepare(context, confirming)
+        fresh = step.notes_of(confirming)
+        warnings += ablation.unmet(step.setting_of(confirming, options.confirm_size), candidates)
+        trials = _confirmed(context, confirming, job.root, candidates)
+    tested = fresh.get("targets", {})
+    warnings += [
+        f"{f.target}: too little text for the confirmation"
+        for f in tuned.fits
+        if f.target not in tested
+    ]
+    gains = ablation.gains(trials, [fit.target for fit in tuned.fits if fit.target in tested])
     found = Evidence(
         stage=options.stage,
         where=job.root.path,
         options={k: v for k, v in options.__dict__.items() if k != "prior"},
         pool=step.notes_of(job),
+        fresh=fresh,
         swarm={name: values.tolist() for name, values in swarm.items()},
         described=_columns(ablation.described(setting, members)),
         fits=[
@@ -208,14 +227,14 @@ def _ablated(context: Context, options: step.Options) -> Evidence:
             for fit in tuned.fits
         ],
         refused=list(tuned.refused),
-        warnings=list(tuned.warnings),
+        warnings=warnings,
         recommended={
             k: v[0] for k, v in _columns(ablation.described(setting, [tuned.recommended])).items()
         },
         natural=setting.supply.shares,
         trials={m: {t: v.tolist() for t, v in of.items()} for m, of in trials.items()},
         gains=[asdict(gain) for gain in gains],
-        advice=ablation.advice(gains),
+        advice=ablation.advice(gains, ablation.worse(trials)),
         copies=ablation.copies_by_rank(setting, tuned.recommended),
         shares=step.shares(job, setting, tuned.recommended),
     )
@@ -235,30 +254,34 @@ def _searched(
         more = draws(around, options.proxies, options.seed + number, narrow=SECOND**number)
         named = [(f"member {n}", mixture, options.seed) for n, mixture in enumerate(more)]
         groups = step.grouped(named)
+        try:
+            ablation.check(setting, [*members, *more])
+        except ValueError as error:
+            of = setting.supply
+            cells = [name for name, share in of.shares.items() if share > 0]
+            raise PlanError(
+                f"no fit of this swarm: {error}. The pool has documents in {', '.join(cells)}, ranked by "
+                f"{', '.join(options.prior.criteria) or 'nothing'}; give the mixture other cells or criteria"
+            ) from None
         name = f"round-{number + 1}"
         losses.append(step.trained(context, job, job.swarm, name, options.size, groups))
         members += more
         found = _losses(pl.concat(losses))
-        try:
-            tuned = ablation.tune(setting, members, found, seed=options.seed)
-        except ValueError as error:
-            raise PlanError(
-                f"no fit of the swarm: {error}; give the mixture other cells or criteria"
-            ) from None
+        tuned = ablation.tune(setting, members, found, seed=options.seed)
         around = tuned.recommended
     return members, found, tuned
 
 
 def _confirmed(
-    context: Context, job: step.Job, candidates: Mapping[str, Mixture]
+    context: Context, job: step.Job, root: Folder, candidates: Mapping[str, Mixture]
 ) -> dict[str, dict[str, Floats]]:
-    """All candidates of a seed are one group, so that they differ in their text alone."""
+    """All candidates of a seed are one group, so that they differ in their text alone. `job` is that of the fresh
+    sample.
+    """
     options = job.options
     seeds = range(options.seed + FRESH, options.seed + FRESH + options.seeds)
     groups = [[(name, mixture, seed) for name, mixture in candidates.items()] for seed in seeds]
-    table = step.trained(context, job, job.root, "confirm", options.confirm_size, groups).sort(
-        "seed"
-    )
+    table = step.trained(context, job, root, "confirm", options.confirm_size, groups).sort("seed")
     return {name: _losses(table.filter(pl.col("name") == name)) for name in candidates}
 
 

@@ -31,6 +31,7 @@ from corpus.readers import READERS, InputFile
 from corpus.sources import Listing, check_snapshot, content_digest, list_source
 from corpus.strict_yaml import unknown
 from corpus.views import CATALOG
+from mixers.allocation import SHORT
 from mixers.splits import TRAIN
 from workflows.engine import Engine, check_address
 from workflows.layout import Layout
@@ -51,7 +52,6 @@ from workflows.steps import (
 from workflows.steps.context import Context
 
 log = logging.getLogger("tokenmill")
-SHORT = 0.005  # of a stage's budget, by which a cell may miss its share without a word
 FAR = 0.05  # of the planned tokens
 STEPS: Mapping[str, Callable[[Context], None]] = {
     "read": read.run,

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mixers.composition import describe, drawn, expected, order, supply
+from mixers.composition import describe, drawn, expected, missed, order, supply
 from mixers.mixture import Mixture
 from mixers.selection import compiled
 from mixers.swarm import EVEN, PROBE, baselines, draws, with_reverses
@@ -50,7 +50,7 @@ def test_numbers_that_describe_by_hand():
         n_tokens=pl.Series([99, 99, 49, 49]),
     )
     known = pool(frame)
-    found = describe(known, np.array([0.0, 1.0, 2.0, 0.0]))
+    found = describe(known, np.array([0.0, 1.0, 2.0, 0.0]), 200.0)
     assert known.rows.tolist() == [0, 1, 2, 3]
     assert found["share:web"] == found["share:rest"] == 0.5
     assert found["repeats:web"] == 0
@@ -59,6 +59,17 @@ def test_numbers_that_describe_by_hand():
     assert found["quality:web:short"] == 0  # both are as short
     assert found["bend:web:level"] == pytest.approx(0)
     assert "quality:web:-level" not in found
+    assert missed(known, np.array([0.0, 1.0, 2.0, 0.0]), 200.0) == 0
+
+
+def test_a_proxy_reads_again_what_does_not_meet_its_budget():
+    known = pool(documents(4).with_columns(n_tokens=pl.lit(99), kind=pl.lit("web")))
+    copies = np.array([0.0, 1.0, 1.0, 0.0])
+    assert missed(known, copies, 500.0) == pytest.approx(0.6)
+    found = describe(known, copies, 500.0)
+    assert found["share:web"] == 1
+    assert found["repeats:web"] == pytest.approx(0.6)  # each of two is read 2.5 times
+    assert describe(known, copies, 200.0)["repeats:web"] == 0
 
 
 def test_draws_add_up_in_the_mean_and_streams_hold_every_copy():

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mixers.composition import describe, expected, supply
+from mixers.composition import describe, expected, missed, supply
 from mixers.mixture import Mixture
 from mixers.optimum import Problem, divergence, optimum, predicted
 from mixers.regression import Fit
@@ -32,6 +32,7 @@ def believed(predict) -> Fit:
         target="t",
         model="by hand",
         reads="quality",
+        numbers=4,
         bent=None,
         predict=predict,
         unseen=np.empty(0),
@@ -58,7 +59,7 @@ def problem(predict, budget: float = 20_000.0, **settings) -> Problem:
 
 
 def realised(of: Problem, mixture: Mixture) -> dict[str, float]:
-    return describe(of.supply, expected(of.supply, mixture, of.budget, of.cap))
+    return describe(of.supply, expected(of.supply, mixture, of.budget, of.cap), of.budget)
 
 
 def test_a_planted_share_is_found():
@@ -89,6 +90,39 @@ def test_a_scarce_cell_gives_no_more_than_its_cap():
     copies = expected(of.supply, mixture, of.budget, of.cap)
     assert copies[of.supply.of(1)].max() == 4
     assert copies.max() <= 4 + 1e-9
+
+
+def test_a_missed_budget_costs_its_share():
+    budget = 2 * problem(lambda x: x).supply.tokens.sum()  # the best level alone gives less
+    of = problem(lambda x: 2 - 0.1 * x[:, 2], budget=budget, pull=0.0)
+    found = optimum(of, draws(PRIOR, 40, 1))
+    assert missed(of.supply, expected(of.supply, found, of.budget, of.cap), of.budget) < 0.01
+    of = problem(
+        lambda x: 2 - 20 * x[:, 2], budget=budget, pull=0.0
+    )  # worth more than what is missed
+    found = optimum(of, draws(PRIOR, 40, 1))
+    assert missed(of.supply, expected(of.supply, found, of.budget, of.cap), of.budget) > 0.1
+
+
+@pytest.mark.parametrize("quality", [True, False])
+def test_a_cell_without_documents_stays_as_the_prior_has_it(quality):
+    cells = [
+        {"name": "web", "where": "kind = 'web'", "share": 0.6},
+        {"name": "none", "where": "kind = 'pdf'", "share": 0.15, "criteria": {"level": 1}},
+        {"name": "code", "share": 0.25},
+    ]
+    prior = Mixture.model_validate(PRIOR.model_dump() | {"cells": cells})
+    frame = documents(3000).with_columns(pl.col("level").cast(pl.Int64))
+    whole = with_reverses(prior)
+    known = supply(frame, compiled(whole, frame.clear(), "m"), whole)
+    one = problem(lambda x: 2 + (x[:, 0] - 0.4) ** 2, pull=0.0)
+    of = replace(one, supply=known, prior=prior, quality=quality)
+    found = optimum(of, draws(prior, 40, 1))
+    web, none, code = found.cells
+    assert none.share == pytest.approx(0.15)
+    assert web.share + code.share == pytest.approx(0.85, abs=1e-5)
+    assert realised(of, found)["share:web"] == pytest.approx(0.4, abs=0.03)
+    assert none.criteria == ({"level": 1} if quality else {})
 
 
 def test_the_search_is_its_seed_s():

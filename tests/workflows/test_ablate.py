@@ -17,6 +17,7 @@ from corpus.errors import PlanError
 from corpus.lake import Entry, Folder, write_part
 from corpus.tokenizer import Tokenizer
 from mixers.mixture import Mixture
+from mixers.swarm import draws
 from tests.workflows.lakes import plan_of
 from workflows import ablate as ablating
 from workflows import mixtures
@@ -106,7 +107,12 @@ def test_the_evidence_holds_together(done, folder):
     assert all(len(values) == 10 for values in done.swarm.values())
     shares = [done.recommended[f"share:{name}"] for name in ("web", "math")]
     assert sum(shares) == pytest.approx(1)
-    assert {gain["over"] for gain in done.gains} >= {"prior", "natural", "unimax", "top-k"}
+    over = {"prior", "natural", "temperature", "unimax", "top-k", "domain-level"}
+    assert {gain["over"] for gain in done.gains} == over
+    assert done.fresh["tokens"] == pytest.approx(done.pool["tokens"], rel=0.2)
+    assert done.fresh["tokens"] != done.pool["tokens"]  # of a sample of its own
+    assert any(line.startswith("every target is text of your own") for line in done.warnings)
+    assert any(line.startswith("10 members for fits of ") for line in done.warnings)
     over = next(gain for gain in done.gains if gain["over"] == "prior")
     assert done.advice.startswith(
         "take the recommended" if over["low"] > 0 else "keep your present"
@@ -333,11 +339,13 @@ def test_a_mixture_without_cells_says_what_to_do(done, folder):
 
 
 def test_more_seeds_train_no_member_again(done, folder, monkeypatch):
-    trained = []
+    trained, seeds = [], []
     real = step.train_group
 
     def seen(job, folder_, item):
         trained.append(folder_.path.rsplit("/", 1)[1].split("@")[0])
+        seeds.extend({seed for _, _, seed in item["members"]})
+        assert job.fresh
         return real(job, folder_, item)
 
     monkeypatch.setattr(step, "train_group", seen)
@@ -345,6 +353,7 @@ def test_more_seeds_train_no_member_again(done, folder, monkeypatch):
     plan = load_plan(str(folder / "plan.yaml"))
     found = ablate(plan, str(folder / "lake"), options(plan, None, ASKED | {"seeds": 3}))
     assert trained == ["confirm"] * 3
+    assert sorted(seeds) == [1001, 1002, 1003]  # none of the swarm's
     assert found.swarm == done.swarm
     assert [len(v) for v in found.trials["prior"].values()] == [3] * len(done.swarm)
 
@@ -398,6 +407,7 @@ def test_targets_of_the_user_what_they_share_with_the_pool_and_lines_that_are_no
     tokenizer = Tokenizer()
     ids = [tokenizer.encode(text) for text in pool[:40]]
     targets = {"mine": [*(tokenizer.encode(text) for text in fresh), ids[7][3:30]]}
+    targets["mine"].append(np.arange(step.GRAM - 1, dtype=np.uint32))  # nobody can tell
     kept, shared = step._apart(targets, np.concatenate(ids))
     assert shared == {"mine": 1}
     assert len(kept["mine"]) == 3
@@ -426,7 +436,14 @@ def test_the_commands_print_what_they_found(done, folder):
     assert "has no finished ablation of nothing" in shown.output
 
 
-def test_shares_alone_in_two_rounds_with_a_cell_that_no_document_is_of(done, folder):
+def test_shares_alone_in_two_rounds_with_a_cell_that_no_document_is_of(done, folder, monkeypatch):
+    drawn = []
+
+    def seen(prior, number, seed, *, narrow):
+        drawn.append((prior.cells[0].share, seed, narrow))
+        return draws(prior, number, seed, narrow=narrow)
+
+    monkeypatch.setattr(ablating, "draws", seen)
     plan = load_plan(str(folder / "plan.yaml"))
     cells = [("web", "kind = 'web'"), ("nothing", "kind = 'pdf'"), ("math", "kind = 'math'")]
     bare = Mixture.model_validate(
@@ -442,6 +459,11 @@ def test_shares_alone_in_two_rounds_with_a_cell_that_no_document_is_of(done, fol
     assert "mine" in found.swarm
     assert all(len(values) == 16 for values in found.swarm.values())
     assert found.recommended["share:nothing"] == 0
+    assert [(seed, narrow) for _, seed, narrow in drawn] == [(1, 1.0), (2, 2.0)]
+    assert drawn[0][0] == 1  # the prior's; then the first optimum's
+    assert drawn[1][0] < 1
+    kept = load_mixture(storage.join(str(folder / "lake"), found.where, MIXTURE))
+    assert kept.cells[1].share == pytest.approx(1 / 3, abs=1e-5)  # as it was
     assert not any(name.startswith("quality") for name in found.recommended)
     assert "top-k" not in found.trials
     assert evidence(str(folder / "lake"), "general") == found
@@ -501,6 +523,33 @@ def test_rules_that_let_nothing_pass_are_named(folder, tmp_path):
     assert found.reasons.keys() == {"never", "split:targets"}
     assert found.reasons["never"] > 400
     assert found.cells == []
+
+
+def test_what_is_held_out_and_what_is_read_come_from_other_ends_to_confirm(done):
+    frame = pl.DataFrame({"id": [bytes([n]) * 16 for n in range(50)]})
+    one, other = (
+        step._place(SimpleNamespace(options=SimpleNamespace(seed=1), fresh=fresh), frame)
+        for fresh in (False, True)
+    )
+    assert one + other == pytest.approx(np.ones(50))
+    assert one.std() > 0.2
+
+
+def test_a_swarm_of_members_that_are_alike_is_refused_before_it_is_trained(
+    done, folder, monkeypatch
+):
+    monkeypatch.setattr(step, "trained", lambda *_: pytest.fail("it was trained"))
+    plan = load_plan(str(folder / "plan.yaml"))
+    cells = [
+        {"name": "web", "where": "kind <> 'pdf'", "share": 1},
+        {"name": "none", "where": "kind = 'pdf'", "share": 1},
+    ]
+    alike = Mixture.model_validate({"name": "alike", "cells": cells})
+    with pytest.raises(
+        PlanError,
+        match=r"nothing varies.*documents in web, ranked by nothing",
+    ):
+        ablate(plan, str(folder / "lake"), options(plan, alike, ASKED), num_cpus=2)
 
 
 def test_a_proxy_that_diverged_is_named():

@@ -7,10 +7,11 @@
     confirm   seeds -> the same of the candidates
 
 The sample is as large beside a proxy's training as the corpus beside the stage's budget, so that what is scarce stays
-scarce; it is drawn by a hash of the id. Held-out documents are taken in the order of theirs, up to `TARGET_TOKENS` of
-a target. The setting grows with the sample: the driver and each worker that trains hold two bytes for each of a proxy's
-ids, the one task that makes it about sixteen for a token. For a proxy of a billion tokens, of which it makes two
-billion ids, and a corpus as large as the budget that is 4 and 16 GB.
+scarce; it is drawn by a hash of the id. Held-out documents are taken in the order of theirs, up to `TARGET_TOKENS` of a
+target. What confirms is sampled from the other end: other documents, and other held-out ones, as far as there are more
+than the swarm took. The setting grows with the sample: the driver and each worker that trains hold two bytes for each
+of a proxy's ids, the one task that makes it about sixteen for a token. For a proxy of a billion tokens, of which it
+makes two billion ids, and a corpus as large as the budget that is 4 and 16 GB.
 
 Each phase has a folder by what decides it (`ablations/setting@fp`, `swarm@fp`, `<stage>@fp`, and in these a folder by
 the mixtures that are trained), so that more seeds or another size of the proxies that confirm train no member of the
@@ -55,7 +56,7 @@ from workflows.steps.context import Context
 if TYPE_CHECKING:  # it needs torch
     from mixers.ablation import Setting
 
-VERSION = 2
+VERSION = 3
 Member = tuple[str, Mixture, int]  # name, mixture, seed
 Ids = np.ndarray[Any, Any]
 TOGETHER = 8  # members of a group
@@ -99,6 +100,7 @@ class Job:
     rate: float  # of the documents, in the pool
     cap: float
     held_out: str  # the split that targets are made of
+    fresh: bool  # another sample than the swarm's
     pool: Folder
     setting: Folder
     swarm: Folder  # the root of a folder per round
@@ -147,8 +149,8 @@ def check(plan: Plan, options: Options) -> None:
         )
 
 
-def job_of(context: Context, options: Options) -> Job:
-    """Where everything of this ablation lies."""
+def job_of(context: Context, options: Options, *, fresh: bool = False) -> Job:
+    """Where everything of this ablation lies; `fresh` for what confirms."""
     layout, model = context.layout, context.plan.model
     mixture = with_reverses(options.prior)
     of = select.job_of(layout, {options.stage: mixture})
@@ -169,6 +171,7 @@ def job_of(context: Context, options: Options) -> Job:
         "targets": hashlib.sha256(storage.get(options.targets)).hexdigest()
         if options.targets
         else "",
+        "fresh": fresh,
         "kinds": context.plan.kinds,
         "inputs": [layout.splits_root.path, *sorted(read)],
     }
@@ -193,6 +196,7 @@ def job_of(context: Context, options: Options) -> Job:
         rate=options.tokens / budget,
         cap=model.repetition_cap,
         held_out=held_out,
+        fresh=fresh,
         pool=Folder(layout.lake, f"{setting_path}/pool"),
         setting=Folder(layout.lake, f"{setting_path}/setting"),
         swarm=Folder(layout.lake, swarm_path),
@@ -208,9 +212,10 @@ def prepare(context: Context, job: Job) -> None:
     ]
     if job.options.targets and not job.setting.is_complete:  # a worker may be elsewhere
         storage.put(job.setting.file_uri(OWN), storage.get(job.options.targets))
-    context.fill("ablate pool", [job.pool], partial(sample, job), lambda: by_group)
+    name = "ablate fresh" if job.fresh else "ablate"
+    context.fill(f"{name} pool", [job.pool], partial(sample, job), lambda: by_group)
     one = [{"key": "00000"}]
-    context.fill("ablate setting", [job.setting], partial(gather, job), lambda: one)
+    context.fill(f"{name} setting", [job.setting], partial(gather, job), lambda: one)
 
 
 def trained(
@@ -285,9 +290,10 @@ def _kept(job: Job, frame: pl.DataFrame, by: Compiled) -> Ids:
 
 
 def _place(job: Job, frame: pl.DataFrame) -> Ids:
-    """Where each document stands between 0 and 1, by its id."""
+    """Where each document stands between 0 and 1, by its id; in a fresh sample the other way round."""
     ids = np.frombuffer(b"".join(frame["id"].to_list()), np.uint8).reshape(-1, 16)
-    return uniform(id_words(ids), job.options.seed, "pool")
+    place = uniform(id_words(ids), job.options.seed, "pool")
+    return 1 - place if job.fresh else place
 
 
 def _few_held_out(job: Job, table: pl.DataFrame) -> pl.DataFrame:
@@ -365,6 +371,7 @@ def gather(job: Job, item: Item) -> Item:
     )
     lengths = pool["input_ids"].list.len().to_numpy()
     pool = pool.drop("input_ids")
+    short = {name: sum(len(row) < GRAM for row in rows) for name, rows in targets.items()}
     targets, shared = _apart(targets, pool_ids)
     targets = {name: _cut(rows) for name, rows in targets.items()}
     sizes = {name: sum(map(len, rows)) for name, rows in targets.items()}
@@ -396,6 +403,7 @@ def gather(job: Job, item: Item) -> Item:
         "proxy_tokens": len(ids),
         "targets": {name: sizes[name] for name in targets},
         "too_small": small,
+        "short": short,
         "shared": shared,
         "faults": faults,
     }
@@ -452,7 +460,10 @@ def _cut(rows: Iterable[Ids]) -> list[Ids]:
 def _apart(
     targets: Mapping[str, list[Ids]], pool: Ids
 ) -> tuple[dict[str, list[Ids]], dict[str, int]]:
-    """The documents of each target that share no `GRAM` tokens in a row with the pool, and how many do."""
+    """The documents of each target that share no `GRAM` tokens in a row with the pool, and how many do. Those that have
+    fewer are left out.
+    """
+    targets = {name: [row for row in rows if len(row) >= GRAM] for name, rows in targets.items()}
     grams = {name: [_grams(row) for row in rows] for name, rows in targets.items()}
     wanted = np.unique(
         np.concatenate([np.empty(0, np.uint64), *(g for r in grams.values() for g in r)])
@@ -524,7 +535,9 @@ def setting_of(job: Job, size: str) -> Setting:
     from mixers.training import RATES, Pool, Schedule
 
     arrays, frame, notes = _loaded(job.setting)
-    inflated = notes["proxy_tokens"] / max(1, notes["tokens"])
+    inflated = notes["proxy_tokens"] / (
+        notes["tokens"] + frame.height
+    )  # each document with its end
     one = Schedule(steps=1, rate=RATES[size])
     steps = max(1, round(job.options.tokens * inflated / one.tokens))
     targets = {
@@ -548,9 +561,9 @@ def setting_of(job: Job, size: str) -> Setting:
     )
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _loaded(folder: Folder) -> tuple[dict[str, Any], pl.DataFrame, dict[str, Any]]:
-    """A worker reads the setting once."""
+    """A worker reads a setting once; the command has two."""
     with np.load(io.BytesIO(storage.get(folder.file_uri(ARRAYS)))) as file:
         arrays = {name: file[name] for name in file.files}
     frame = pl.DataFrame(pl.from_arrow(read_part(folder, "pool.parquet")))
@@ -560,7 +573,8 @@ def _loaded(folder: Folder) -> tuple[dict[str, Any], pl.DataFrame, dict[str, Any
 
 def notes_of(job: Job) -> dict[str, Any]:
     """What the setting holds: `tokens`, `proxy_tokens`, the tokens of each of `targets` and of those `too_small`, how
-    many documents of each are `shared` with the pool, and the `faults` of the user's file.
+    many documents of each are `shared` with the pool and how many too `short` to tell, and the `faults` of the user's
+    file.
     """
     return _loaded(job.setting)[2]
 
