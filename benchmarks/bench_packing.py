@@ -37,7 +37,7 @@ from corpus.tokenizer import VOCABULARY
 from mixers.allocation import allocate
 from mixers.mixture import Mixture
 from mixers.packing import best_fit, cut
-from mixers.selection import compile_rules, draw, judge, merge_strata, strata, with_thresholds
+from mixers.selection import compiled, draw, judge, merge_strata, strata, with_thresholds
 from mixers.sequences import COPIES, Pieces, arrange, bucket_of
 from workflows.plan import load_mixture
 
@@ -273,7 +273,7 @@ def _documents(lengths: Int64s) -> pl.DataFrame:
 
 def _draw(frame: pl.DataFrame, mixture: Mixture, seed: int) -> pl.DataFrame:
     """`id`, `n_tokens`, `copies`, `expected`, `cell` of the documents that the mixture takes."""
-    judged = {STAGE: judge(frame, compile_rules(mixture, frame.clear(), STAGE), mixture)}
+    judged = {STAGE: judge(frame, compiled(mixture, frame.clear(), STAGE), mixture)}
     merged = merge_strata([strata(frame, judged)], [STAGE])
     result = allocate(merged, {STAGE: mixture}, {STAGE: LONG_BUDGET}, cap=4.0)
     rates = result.rates.select(STAGE, f"rate:{STAGE}")

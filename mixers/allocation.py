@@ -8,7 +8,11 @@ what the repetition cap over all stages leaves. What a capped cell cannot take g
 proportion; what the band cannot take is a shortage, reported and never filled from elsewhere. Stages are served last to
 first: a later stage is pickier.
 
-All of it is a few thousand rows, times the bins of quality where a mixture ranks, whatever the size of the corpus.
+All of it is a few thousand rows, times the bins of quality where one stage ranks, whatever the size of the corpus.
+Where several stages rank by unlike scores, the bins of one multiply with those of the next, up to a row per document.
+
+A stratum may have no tokens: validation documents alone are in it. It shapes nothing, and is taken like others of its
+cell; its rate is null where the cell has no tokens either.
 """
 
 from __future__ import annotations
@@ -23,10 +27,11 @@ import polars as pl
 from mixers.mixture import NO_LANGUAGE, Cell, Languages, Mixture, Weight
 from mixers.quality import BINS, copies, ranks
 
-VERSION = 2
+VERSION = 3
 Floats = npt.NDArray[np.float64]
 CELL = ["language", "kind", "source", "band", "name"]
 BIN = "bin"
+EMPTY = 1e-9  # tokens that a stratum of none counts as, so that it is given a rate with the others
 SHORT = 0.005  # of a stage's budget, by which a share of it may be missed without a word
 
 
@@ -34,9 +39,7 @@ SHORT = 0.005  # of a stage's budget, by which a share of it may be missed witho
 class Allocation:
     """What the solver decided."""
 
-    rates: (
-        pl.DataFrame
-    )  # the strata, with one column `rate:<stage>` of expected copies per document
+    rates: pl.DataFrame  # the strata, with one column `rate:<stage>` of expected copies per document; null: eligible, with nothing to take from
     cells: (
         pl.DataFrame
     )  # stage, language, kind, source, band, name, supply, target, planned (tokens)
@@ -63,14 +66,15 @@ def allocate(
         planned, shortage = _spread(supply, target, reachable, mixtures[stage], budgets[stage])
         rate = _rates(cell, planned, tokens, worth, room)
         left = np.maximum(left - rate, 0.0)
-        rates[stage] = rate
+        from_nothing = pl.col(stage).is_not_null() & pl.lit(pl.Series(cell < 0))
+        rates[stage] = strata.select(pl.when(~from_nothing).then(pl.Series(rate))).to_series()
         cells[stage] = supply.with_columns(
             pl.lit(stage).alias("stage"), target=pl.Series(target), planned=pl.Series(planned)
         )
         bands[stage] = shortage.with_columns(pl.lit(stage).alias("stage"))
     ordered = list(mixtures)
     return Allocation(
-        strata.with_columns(pl.Series(f"rate:{stage}", rates[stage]) for stage in ordered),
+        strata.with_columns(rates[stage].alias(f"rate:{stage}") for stage in ordered),
         pl.concat([cells[stage] for stage in ordered]),
         pl.concat([bands[stage] for stage in ordered]),
     )
@@ -127,10 +131,13 @@ def fill(weights: Floats, capacity: Floats, amount: float) -> Floats:
 
 
 def _cells(strata: pl.DataFrame, stage: str) -> tuple[npt.NDArray[np.int64], pl.DataFrame]:
-    """The cell number of each stratum (-1 where not eligible) and the cells with their supply."""
+    """The cell number of each stratum (-1 where not eligible, or of a cell without tokens) and the cells with their
+    supply.
+    """
     frame = strata.select(pl.col(stage).struct.unnest(), "tokens", row=pl.int_range(pl.len()))
     eligible = frame.filter(pl.col("kind").is_not_null())
-    supply = eligible.group_by(CELL).agg(supply=pl.col("tokens").sum()).sort(CELL)
+    summed = eligible.group_by(CELL).agg(supply=pl.col("tokens").sum())
+    supply = summed.filter(pl.col("supply") > 0).sort(CELL)
     numbered = eligible.join(supply.with_row_index("cell"), on=CELL, nulls_equal=True)
     cell = np.full(strata.height, -1, dtype=np.int64)
     cell[numbered["row"].to_numpy()] = numbered["cell"].to_numpy()
@@ -245,6 +252,7 @@ def _rates(
     rate = np.zeros(len(tokens))
     if not len(tokens):
         return rate
+    tokens = np.maximum(tokens, EMPTY)
     order = np.argsort(cell, kind="stable")
     numbers, starts = np.unique(cell[order], return_index=True)
     for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
@@ -252,5 +260,5 @@ def _rates(
             continue
         rows = order[start:stop]
         given = fill(tokens[rows] * worth[rows], tokens[rows] * room[rows], planned[number])
-        rate[rows] = np.divide(given, tokens[rows], where=tokens[rows] > 0, out=np.zeros(len(rows)))
+        rate[rows] = given / tokens[rows]
     return np.minimum(rate, room)

@@ -38,7 +38,7 @@ from mixers.mixture import NO_LANGUAGE, OTHER, Mixture
 from mixers.quality import binned, merged, normalised
 from mixers.splits import TRAIN, VALIDATION
 
-VERSION = 2
+VERSION = 3
 THRESHOLD = "threshold_"
 SCHEMA = pa.schema(
     [
@@ -183,16 +183,18 @@ def _placed(by: Compiled, mixture: Mixture) -> tuple[pl.Expr, pl.Expr]:
 
 
 def strata(frame: pl.DataFrame, judged: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Documents and tokens of the train split, summed over those in the same cell in every stage."""
+    """Documents and tokens of the train split, summed over those in the same cell in every stage; 0 where those of
+    validation are alone.
+    """
     cells = [one["cell"].alias(stage) for stage, one in judged.items()]
     together = frame.select("split", "n_tokens").with_columns(cells)
     eligible = pl.any_horizontal(pl.col(stage).is_not_null() for stage in judged)
+    train = pl.col("split") == TRAIN
+    tokens = pl.col("n_tokens").cast(pl.Int64) + 1
     return (
-        together.filter((pl.col("split") == TRAIN) & eligible)
+        together.filter(pl.col("split").is_in([TRAIN, VALIDATION]) & eligible)
         .group_by(list(judged))
-        .agg(
-            documents=pl.len().cast(pl.Int64), tokens=(pl.col("n_tokens").cast(pl.Int64) + 1).sum()
-        )
+        .agg(documents=train.sum().cast(pl.Int64), tokens=tokens.filter(train).sum())
     )
 
 

@@ -158,7 +158,7 @@ def _judged(
 
 def _cells(found: Allocation, stage: str) -> list[dict[str, Any]]:
     """Tokens of each cell of the mixture, or of each language and kind where it names none."""
-    strata_ = found.rates.with_columns(pl.col(stage).struct.unnest()).drop(stage)
+    strata_ = found.rates.filter(pl.col("tokens") > 0).with_columns(pl.col(stage).struct.unnest())
     name = (
         pl.when(pl.col("name") != "")
         .then("name")
@@ -166,7 +166,8 @@ def _cells(found: Allocation, stage: str) -> list[dict[str, Any]]:
     )
     rate = pl.col(f"rate:{stage}")
     return (
-        strata_.group_by(cell=name)
+        strata_.drop(stage)
+        .group_by(cell=name)
         .agg(
             supply=pl.col("tokens").sum(),
             documents=pl.col("documents").sum(),

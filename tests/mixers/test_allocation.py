@@ -133,3 +133,24 @@ def test_rates_meet_budget_or_cap_for_any_supply(rows, budget_one, budget_two):
         assert (rate[got.rates[stage].is_null().to_numpy()] == 0).all()
         shortage = got.bands.filter(pl.col("stage") == stage)["shortage"].sum()
         assert (tokens * rate).sum() + shortage == pytest.approx(budget, rel=1e-5)
+
+
+def test_validation_documents_alone_in_a_bin_are_taken_like_their_cell():
+    ranked = Mixture.model_validate(
+        {
+            "name": "m",
+            "criteria": {"c": {"of": "n", "worst": 0, "best": 1}},
+            "cells": [
+                {"name": "x", "where": "true", "share": 1, "criteria": {"c": 1}, "cutoff": 0.5},
+                {"name": "y", "where": "true", "share": 1},
+            ],
+        }
+    )
+    x, y = cell("web") | {"name": "x"}, cell("web") | {"name": "y"}
+    bins = [(100, 10), (0, 20), (100, 30), (0, 40), (100, 50), (100, 60), (0, 70)]
+    table = strata([(tokens, {"s": x | {"bin": n}}) for tokens, n in bins] + [(0, {"s": y})])
+    got = allocate(table, {"s": ranked}, {"s": 100}, cap=4.0)
+    # of 400 tokens the better half: 200, each half a time; the lowest bin of them has none below it
+    assert got.rates["rate:s"].to_list() == pytest.approx([0, 0, 0, 0.5, 0.5, 0.5, 0.5, None])
+    assert got.cells["name"].to_list() == ["x"]
+    assert got.bands["planned"].sum() == pytest.approx(100)

@@ -104,6 +104,15 @@ def test_strata_sum_the_train_split_with_the_end_of_text():
     got = merge_strata([strata(rows, judged), strata(rows, judged)], ["m"])
     assert got.height == 1
     assert got.select("documents", "tokens").row(0) == (4, 4 * 11)
+    alone = frame([{}, {"kind": "math", "split": "validation"}, {"kind": "code", "split": "test"}])
+    judged = {"m": judge(alone, NO_SQL, Mixture(name="m"))}
+    got = merge_strata([strata(alone, judged)], ["m"]).with_columns(
+        pl.col("m").struct.field("kind")
+    )
+    assert got.select("kind", "documents", "tokens").sort("kind").rows() == [
+        ("math", 0, 0),
+        ("web", 1, 11),
+    ]
 
 
 def drawn(rates: dict[str, float], rows: pl.DataFrame, seed: int = 1) -> dict[str, pl.DataFrame]:

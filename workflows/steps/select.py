@@ -188,7 +188,7 @@ def solve(job: Job, budgets: Mapping[str, float], cap: float) -> Allocation:
             "dead_letters says why"
         )
     merged = merge_strata(tables, list(job.mixtures))
-    if merged.height == 0:
+    if merged["tokens"].sum() == 0:
         raise PlanError(
             f"the rules of {', '.join(job.mixtures)} let no document pass; `tokenmill mixture simulate` says why"
         )
