@@ -39,7 +39,9 @@ SHORT = 0.005  # of a stage's budget, by which a share of it may be missed witho
 class Allocation:
     """What the solver decided."""
 
-    rates: pl.DataFrame  # the strata, with one column `rate:<stage>` of expected copies per document; null: eligible, with nothing to take from
+    # The strata, with one column `rate:<stage>` of expected copies per document; null: eligible, but of a cell without
+    # tokens.
+    rates: pl.DataFrame
     cells: (
         pl.DataFrame
     )  # stage, language, kind, source, band, name, supply, target, planned (tokens)
