@@ -9,9 +9,9 @@
 The sample is as large beside a proxy's training as the corpus beside the stage's budget, so that what is scarce stays
 scarce; it is drawn by a hash of the id. Held-out documents are taken in the order of theirs, up to `TARGET_TOKENS` of a
 target. What confirms is sampled from the other end: other documents, and other held-out ones, as far as there are more
-than the swarm took. The setting grows with the sample: the driver (of two samples) and each worker that trains hold two
-bytes for each of a proxy's ids, the one task that makes it about sixteen for a token. For a proxy of a billion tokens,
-of which it makes two billion ids, and a corpus as large as the budget that is 8, 4 and 16 GB.
+than the swarm took. The setting grows with the sample: the driver holds two bytes for each of a proxy's ids of both
+samples, a worker that trains of one, and the one task that makes it about sixteen for a token. For a proxy of a billion
+tokens, of which it makes two billion ids, and a corpus as large as the budget that is 8, 4 and 16 GB.
 
 Each phase has a folder by what decides it (`ablations/setting@fp`, `swarm@fp`, `<stage>@fp`, and in these a folder by
 the mixtures that are trained), so that more seeds or another size of the proxies that confirm train no member of the
