@@ -26,7 +26,7 @@ from mixers.mixture import Mixture
 from mixers.quality import BINS, copies, ranks
 from mixers.selection import Compiled, compiled, judge, merge_strata, strata
 from workflows.plan import Plan
-from workflows.run import lay_out
+from workflows.run import cell_shortages, lay_out
 from workflows.steps import select
 from workflows.steps.context import Part
 
@@ -42,7 +42,7 @@ class Simulated:
     budget: float
     cells: list[dict[str, Any]] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=dict)  # documents that are not eligible
-    shortages: list[dict[str, Any]] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
     margin: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -95,7 +95,7 @@ def simulate(plan: Plan, lake: str, stage: str, mixture: Mixture) -> Simulated:
         budget=budget,
         cells=_cells(found, stage),
         reasons=dict(reasons.most_common()),
-        shortages=found.bands.filter(pl.col("shortage") > 0).to_dicts(),
+        shortages=_shortages(found, mixture, budget, plan.model.repetition_cap),
         margin=_margin(job, by, mixture, merged, stage),
     )
 
@@ -112,8 +112,8 @@ def lines(found: Simulated) -> Iterator[str]:
         )
     for reason, count in found.reasons.items():
         yield f"not eligible: {reason:<24} {count:>10,} documents"
-    for row in found.shortages:
-        yield f"shortage: {row['shortage']:,.0f} tokens {row['band']}"
+    for line in found.shortages:
+        yield f"shortage: {line}"
     for row in found.margin:
         yield f"{row['cell']} {row['side']:<5} score {row['score']:.3f} {row['id']}: {row['text']}"
 
@@ -154,6 +154,17 @@ def _judged(
     for part in parts:
         frame = select.frame_of(job, part, {stage: by})
         yield part, judge(frame, by, job.mixtures[stage]), frame
+
+
+def _shortages(found: Allocation, mixture: Mixture, budget: float, cap: float) -> list[str]:
+    """What is missing of the budget, and cells that do not get their share."""
+    bands = found.bands.filter(pl.col("shortage") > 0)
+    lines = [
+        f"{row['shortage']:,.0f} of {row['budget']:,.0f} tokens"
+        + (f", of documents of {row['band']} tokens" if row["band"] else "")
+        for row in bands.to_dicts()
+    ]
+    return [*lines, *cell_shortages(found.cells.to_dicts(), mixture, budget, cap)]
 
 
 def _cells(found: Allocation, stage: str) -> list[dict[str, Any]]:

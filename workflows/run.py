@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
@@ -32,6 +32,7 @@ from corpus.sources import Listing, check_snapshot, content_digest, list_source
 from corpus.strict_yaml import unknown
 from corpus.views import CATALOG
 from mixers.allocation import SHORT
+from mixers.mixture import Mixture
 from mixers.splits import TRAIN
 from workflows.engine import Engine, check_address
 from workflows.layout import Layout
@@ -178,18 +179,31 @@ def shortages(layout: Layout) -> list[str]:
                     f"{what} give only {band['planned']:,.0f} under the repetition cap of "
                     f"{allocation['repetition_cap']:g}"
                 )
-        asked: dict[str, float] = defaultdict(float)
-        planned: dict[str, float] = defaultdict(float)
-        for cell in stage["cells"]:
-            asked[cell["name"]] += cell["target"]
-            planned[cell["name"]] += cell["planned"]
-        lines += [
-            f"stage {name}: cell {cell} gives {planned[cell]:,.0f} of the {asked[cell]:,.0f} tokens of its share under "
-            f"the repetition cap of {allocation['repetition_cap']:g} and its ceiling; other cells take the rest"
-            for cell in asked
-            if cell and asked[cell] - planned[cell] > SHORT * stage["budget"]
-        ]
+        mixture = layout.plan.mixtures[name]
+        of_cells = cell_shortages(
+            stage["cells"], mixture, stage["budget"], allocation["repetition_cap"]
+        )
+        lines += [f"stage {name}: {line}" for line in of_cells]
     return lines
+
+
+def cell_shortages(
+    cells: Iterable[Mapping[str, Any]], mixture: Mixture, budget: float, cap: float
+) -> Iterator[str]:
+    """One line for each of a mixture's cells that does not get its share. `cells` are those of an `Allocation`."""
+    asked: dict[str, float] = defaultdict(float)
+    planned: dict[str, float] = defaultdict(float)
+    for cell in cells:
+        asked[cell["name"]] += cell["target"]
+        planned[cell["name"]] += cell["planned"]
+    for name in (cell.name for cell in mixture.cells if cell.share > 0):
+        if name not in asked:
+            yield f"cell {name} has no document that it could take; other cells take its share"
+        elif asked[name] - planned[name] > SHORT * budget:
+            yield (
+                f"cell {name} gives {planned[name]:,.0f} of the {asked[name]:,.0f} tokens of its share under the "
+                f"repetition cap of {cap:g} and its ceiling; other cells take the rest"
+            )
 
 
 def deviations(layout: Layout) -> list[str]:

@@ -280,6 +280,10 @@ def test_what_a_mixture_would_select_is_what_is_selected(done, folder):
     assert max(sides["out"]) < min(sides["in"])
     shown = list(mixtures.lines(found))
     assert any(line.startswith("not eligible: no_cell") for line in shown)
+    missed, capped = [line for line in shown if line.startswith("shortage: ")]
+    assert missed.endswith(f" of {found.budget:,.0f} tokens")
+    asked = f"cell web gives {web['planned']:,.0f} of the {found.budget:,.0f} tokens of its share"
+    assert capped.startswith(f"shortage: {asked}")
 
 
 def test_differences_by_hand():

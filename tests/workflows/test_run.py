@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import unicodedata
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from corpus import open_lake, storage
 from corpus.errors import AlarmError, ChangedInputError
 from corpus.languages import LANGUAGES
 from corpus.tokenizer import END_OF_TEXT, Tokenizer
+from mixers.mixture import Mixture
 from tests.conftest import ROOT
 from tests.workflows.lakes import shard_hashes
 from workflows.audit import audit
@@ -368,7 +370,7 @@ def _paths(lake: str, tables: tuple[str, ...]) -> set[str]:
     return set(catalog.filter(pl.col("table").is_in(tables))["path"].to_list())
 
 
-def test_a_cell_that_cannot_reach_its_share_is_named(small_lake, small_plan, monkeypatch):
+def test_a_cell_that_cannot_reach_its_share_is_named(monkeypatch):
     def cell(name, target, planned):
         return {"name": name, "target": target, "planned": planned}
 
@@ -377,11 +379,19 @@ def test_a_cell_that_cannot_reach_its_share_is_named(small_lake, small_plan, mon
         "cells": [cell("code", 300.0, 200.0), cell("code", 200.0, 40.0), cell("web", 500.0, 760.0)],
         "budget": 1000.0,
     }
-    near = {**stage, "cells": [cell("code", 500.0, 496.0), cell("", 500.0, 100.0)]}
-    found = {"repetition_cap": 4.0, "stages": {"general": stage, "reasoning": near}}
+    near = {**stage, "cells": [cell("code", 500.0, 496.0), cell("web", 500.0, 504.0)]}
+    plain = {**stage, "cells": [cell("", 500.0, 100.0)]}
+    stages = {"general": stage, "reasoning": near, "plain": plain}
+    found = {"repetition_cap": 4.0, "stages": stages}
+    shares = {"code": 0.5, "web": 0.25, "pdf": 0.25, "none": 0}
+    cells = [{"name": n, "where": "true", "share": share} for n, share in shares.items()]
+    ours = Mixture.model_validate({"name": "ours", "cells": cells})
+    two = ours.model_copy(update={"cells": ours.cells[:2]})
+    mixtures = {"general": ours, "reasoning": two, "plain": Mixture(name="plain")}
     monkeypatch.setattr(select, "read_allocation", lambda root: found)
-    layout, _ = prepare(load_plan(str(small_plan)), small_lake)
+    layout = SimpleNamespace(selection_root=None, plan=SimpleNamespace(mixtures=mixtures))
     assert shortages(layout) == [
         "stage general: cell code gives 240 of the 500 tokens of its share under the repetition cap of 4 and its "
-        "ceiling; other cells take the rest"
+        "ceiling; other cells take the rest",
+        "stage general: cell pdf has no document that it could take; other cells take its share",
     ]
