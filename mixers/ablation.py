@@ -65,9 +65,7 @@ class Tuned:
     names: Sequence[str]  # of the numbers that describe a mixture
     fits: Sequence[Fit]  # of the targets that can be predicted
     refused: Sequence[str]  # why the others are left out
-    warnings: Sequence[
-        str
-    ]  # what the monotone family of mixtures cannot follow, and what is too little
+    warnings: Sequence[str]  # what no mixture of ours can follow, and of what there is too little
     recommended: Mixture
     domains: Mixture | None  # the same machinery without instance terms, where anything is ranked
 
@@ -179,8 +177,8 @@ def _few(members: int, fits: Sequence[Fit]) -> list[str]:
     if members >= least:
         return []
     return [
-        f"{members} members for fits of {numbers} numbers; {least} are the least (three for each and one more, arXiv "
-        "2602.12237)"
+        f"{members} members for fits of {numbers} numbers; three times one more than the numbers, {least}, are the "
+        "least (arXiv 2602.12237)"
     ]
 
 

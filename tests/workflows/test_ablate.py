@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from html import unescape
 from types import SimpleNamespace
 
@@ -247,6 +248,11 @@ def test_the_page_stands_alone_and_shows_every_chart(done, folder):
     ).replace("http://creativecommons.org", "").replace("https://matplotlib.org", "")
     assert done.advice[1:] in unescape(text)
     assert render(done) == text
+    said = "take the recommended mixture; surely worse on Afro-Asiatic (-2.00 %)"
+    less = {name: {t: v for t, v in of.items() if t != "math"} for name, of in done.trials.items()}
+    other = unescape(render(replace(done, advice=said, trials=less)))
+    assert "Take the recommended mixture; surely worse on Afro-Asiatic (-2.00 %)." in other
+    assert other.count("<td>–") == len(done.trials)  # which have no loss of mathematics
 
 
 def test_what_a_mixture_would_select_is_what_is_selected(done, folder):
