@@ -59,7 +59,7 @@ def test_numbers_that_describe_by_hand():
     assert found["quality:web:short"] == 0  # both are as short
     assert found["bend:web:level"] == pytest.approx(0)
     assert "quality:web:-level" not in found
-    assert missed(known, np.array([0.0, 1.0, 2.0, 0.0]), 200.0) == 0
+    assert missed(known, np.array([0.0, 1.0, 2.0, 0.0]), 150.0) == 0
 
 
 def test_a_proxy_reads_again_what_does_not_meet_its_budget():

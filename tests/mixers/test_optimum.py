@@ -108,7 +108,13 @@ def test_a_missed_budget_costs_its_share():
 def test_a_cell_without_documents_stays_as_the_prior_has_it(quality):
     cells = [
         {"name": "web", "where": "kind = 'web'", "share": 0.6},
-        {"name": "none", "where": "kind = 'pdf'", "share": 0.15, "criteria": {"level": 1}},
+        {
+            "name": "none",
+            "where": "kind = 'pdf'",
+            "share": 0.15,
+            "criteria": {"level": 1},
+            "cutoff": 0.3,
+        },
         {"name": "code", "share": 0.25},
     ]
     prior = Mixture.model_validate(PRIOR.model_dump() | {"cells": cells})
@@ -122,7 +128,7 @@ def test_a_cell_without_documents_stays_as_the_prior_has_it(quality):
     assert none.share == pytest.approx(0.15)
     assert web.share + code.share == pytest.approx(0.85, abs=1e-5)
     assert realised(of, found)["share:web"] == pytest.approx(0.4, abs=0.03)
-    assert none.criteria == ({"level": 1} if quality else {})
+    assert (none.criteria, none.cutoff) == (({"level": 1}, 0.3) if quality else ({}, 0))
 
 
 def test_the_search_is_its_seed_s():
