@@ -212,7 +212,7 @@ def gains(
 ) -> list[Gain]:
     """What a mixture gains over each other one, on these targets; intervals over seeds by Student's t, paired."""
     found = []
-    for name, losses in trials.items():
+    for name, losses in trials.items() if targets else ():
         if name == of:
             continue
         gain = np.mean([1 - trials[of][t] / losses[t] for t in targets], axis=0)
@@ -257,10 +257,10 @@ def copies_by_rank(setting: Setting, mixture: Mixture) -> list[dict[str, float |
 
 def advice(found: Sequence[Gain], losing: Sequence[Gain] = ()) -> str:
     """Whether to change: only where the gain over the present mixture is above noise. `found` is empty where no target
-    could be predicted; `losing` are the targets of `worse`.
+    could be predicted and confirmed; `losing` are the targets of `worse`.
     """
     if not found:
-        return "keep your present mixture: no target can be predicted from this swarm"
+        return "keep your present mixture: no target can be predicted from this swarm and confirmed"
     over = next(gain for gain in found if gain.over == PRIOR)
     shown = f"{100 * over.mean:.2f} % ({100 * over.low:.2f} to {100 * over.high:.2f})"
     if over.low > 0:

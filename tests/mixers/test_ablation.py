@@ -41,8 +41,9 @@ def test_what_is_not_surely_beaten_is_named_and_without_a_target_nothing_changes
     even = Gain(over="top-k", mean=0.0, low=-0.01, high=0.01)
     assert advice([better, even]).endswith("not surely better than top-k")
     assert advice(gains({}, [])) == (
-        "keep your present mixture: no target can be predicted from this swarm"
+        "keep your present mixture: no target can be predicted from this swarm and confirmed"
     )
+    assert gains(trials(recommended=[1.8, 1.9], prior=[2.0, 2.0]), []) == []
 
 
 def test_what_is_surely_worse_is_named_though_the_mean_is_better():

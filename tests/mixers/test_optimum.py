@@ -97,9 +97,8 @@ def test_a_missed_budget_costs_its_share():
     of = problem(lambda x: 2 - 0.1 * x[:, 2], budget=budget, pull=0.0)
     found = optimum(of, draws(PRIOR, 40, 1))
     assert missed(of.supply, expected(of.supply, found, of.budget, of.cap), of.budget) < 0.01
-    of = problem(
-        lambda x: 2 - 20 * x[:, 2], budget=budget, pull=0.0
-    )  # worth more than what is missed
+    # worth more than what is missed:
+    of = problem(lambda x: 2 - 20 * x[:, 2], budget=budget, pull=0.0)
     found = optimum(of, draws(PRIOR, 40, 1))
     assert missed(of.supply, expected(of.supply, found, of.budget, of.cap), of.budget) > 0.1
 

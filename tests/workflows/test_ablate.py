@@ -19,6 +19,7 @@ from corpus.lake import Entry, Folder, write_part
 from corpus.tokenizer import Tokenizer
 from mixers.mixture import Mixture
 from mixers.swarm import draws
+from mixers.targets import GRAM, apart
 from tests.workflows.lakes import plan_of
 from workflows import ablate as ablating
 from workflows import mixtures
@@ -417,8 +418,8 @@ def test_targets_of_the_user_what_they_share_with_the_pool_and_lines_that_are_no
     tokenizer = Tokenizer()
     ids = [tokenizer.encode(text) for text in pool[:40]]
     targets = {"mine": [*(tokenizer.encode(text) for text in fresh), ids[7][3:30]]}
-    targets["mine"].append(np.arange(step.GRAM - 1, dtype=np.uint32))  # nobody can tell
-    kept, shared = step._apart(targets, np.concatenate(ids))
+    targets["mine"].append(np.arange(GRAM - 1, dtype=np.uint32))  # nobody can tell
+    kept, shared = apart(targets, np.concatenate(ids))
     assert shared == {"mine": 1}
     assert len(kept["mine"]) == 3
     file.write_text("{}\n")
@@ -560,6 +561,18 @@ def test_a_swarm_of_members_that_are_alike_is_refused_before_it_is_trained(
         match=r"nothing varies.*documents in web, ranked by nothing",
     ):
         ablate(plan, str(folder / "lake"), options(plan, alike, ASKED), num_cpus=2)
+
+
+def test_steps_count_the_ends_of_documents_on_both_sides(monkeypatch):
+    names = ("ids", "offsets", "bytes_of", "starts", "spelt")
+    arrays = {name: np.zeros(1, np.int64) for name in names}
+    notes = {"tokens": 900, "proxy_tokens": 2_000}  # the latter with an end for each document
+    frame = pl.DataFrame({"n_tokens": [9] * 100})
+    monkeypatch.setattr(step, "_loaded", lambda folder: (arrays, frame, notes))
+    monkeypatch.setattr(step, "supply", lambda *_: None)
+    options_ = SimpleNamespace(tokens=409_600, prior=None, device="cpu")
+    of = SimpleNamespace(setting=None, options=options_, cap=4, mixture=None, compiled=dict)
+    assert step.setting_of(of, "0.1M").schedule.tokens == 2 * 409_600
 
 
 def test_a_proxy_that_diverged_is_named():

@@ -25,7 +25,7 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,6 @@ from corpus import storage
 from corpus.errors import PlanError
 from corpus.fingerprint import fingerprint
 from corpus.lake import Entry, Folder, read_part, write_part
-from corpus.languages import LANGUAGES
 from corpus.randomness import id_words, uniform
 from corpus.tokenizer import VOCABULARY, Tokenizer
 from mixers.composition import expected, supply
@@ -46,6 +45,7 @@ from mixers.mixture import NO_LANGUAGE, OTHER, Mixture
 from mixers.selection import Compiled, compiled, judge
 from mixers.splits import TARGETS, TRAIN, VALIDATION
 from mixers.swarm import with_reverses
+from mixers.targets import GRAM, LEAST_TARGET, NAMES, TARGET_TOKENS, apart, target_of, up_to
 from mixers.vocabulary import Vocabulary, reduced
 from workflows.engine import Item
 from workflows.measures import all_fields
@@ -61,11 +61,6 @@ Member = tuple[str, Mixture, int]  # name, mixture, seed
 Ids = np.ndarray[Any, Any]
 TOGETHER = 8  # members of a group
 SAVE_SECONDS = 120.0
-TARGET_TOKENS = 40_000  # of a target, at most
-LEAST_TARGET = 2_000  # tokens; a smaller target says nothing
-GRAM = 13  # tokens in a row that a target's document may not share with the pool
-TOLD = ["code", "math"]  # kinds that are targets of their own
-GRAMS = 1 << 22  # of the pool, looked at together
 ARRAYS = "arrays.npz"
 SPARE = 2  # how much more held-out text is looked at than a target takes: some of it is in the pool
 OWN = "targets.jsonl"  # a copy of the user's own targets
@@ -333,17 +328,6 @@ def _read_pool(job: Job) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal_relaxed").sort("id")
 
 
-def target_of() -> pl.Expr:
-    """The target that a held-out document belongs to: code, mathematics, or the family of its language."""
-    families = {label: entry.family for label, entry in LANGUAGES.items()}
-    family = (
-        pl.col("language")
-        .replace_strict(families, default=OTHER, return_dtype=pl.String)
-        .fill_null(OTHER)
-    )
-    return pl.when(pl.col("kind").is_in(TOLD)).then("kind").otherwise(family)
-
-
 def _taken(tokens: pa.Table, rows: Ids) -> pl.Series:
     return pl.Series(
         pl.from_arrow(tokens.column("input_ids").combine_chunks().take(pa.array(rows)))
@@ -372,8 +356,8 @@ def gather(job: Job, item: Item) -> Item:
     lengths = pool["input_ids"].list.len().to_numpy()
     pool = pool.drop("input_ids")
     short = {name: sum(len(row) < GRAM for row in rows) for name, rows in targets.items()}
-    targets, shared = _apart(targets, pool_ids)
-    targets = {name: _cut(rows) for name, rows in targets.items()}
+    targets, shared = apart(targets, pool_ids)
+    targets = {name: up_to(rows, TARGET_TOKENS) for name, rows in targets.items()}
     sizes = {name: sum(map(len, rows)) for name, rows in targets.items()}
     small = {name: size for name, size in sizes.items() if size < LEAST_TARGET}
     targets = {name: rows for name, rows in targets.items() if name not in small}
@@ -428,7 +412,7 @@ def targets_of(path: str) -> tuple[dict[str, list[str]], dict[str, int]]:
             found.setdefault(row["target"], []).append(row["text"])
         else:
             faults["without `target` and `text`"] += 1
-    taken = sorted(found.keys() & {*TOLD, *(entry.family for entry in LANGUAGES.values()), OTHER})
+    taken = sorted(found.keys() & NAMES)
     if taken:
         raise PlanError(
             f"--targets: {path} names a target {taken[0]!r}, which is the name of held-out documents; rename it"
@@ -444,53 +428,6 @@ def _held_out(frame: pl.DataFrame) -> dict[str, list[Ids]]:
         str(name): [np.array(ids, np.uint32) for ids in rows["input_ids"].to_list() if ids]
         for (name,), rows in frame.sort("target", "place").group_by("target", maintain_order=True)
     }
-
-
-def _cut(rows: Iterable[Ids]) -> list[Ids]:
-    """The first rows, up to `TARGET_TOKENS`."""
-    found, room = [], TARGET_TOKENS
-    for row in rows:
-        if room <= 0:
-            break
-        found.append(row[:room])
-        room -= len(row)
-    return found
-
-
-def _apart(
-    targets: Mapping[str, list[Ids]], pool: Ids
-) -> tuple[dict[str, list[Ids]], dict[str, int]]:
-    """The documents of each target that share no `GRAM` tokens in a row with the pool, and how many do. Those that have
-    fewer are left out.
-    """
-    targets = {name: [row for row in rows if len(row) >= GRAM] for name, rows in targets.items()}
-    grams = {name: [_grams(row) for row in rows] for name, rows in targets.items()}
-    wanted = np.unique(
-        np.concatenate([np.empty(0, np.uint64), *(g for r in grams.values() for g in r)])
-    )
-    there = np.zeros(len(wanted), bool)
-    for first in range(0, len(pool), GRAMS):
-        found = _grams(pool[first : first + GRAMS + GRAM - 1])
-        there |= np.isin(wanted, found)
-    known = wanted[there]
-    kept, shared = {}, {}
-    for name, rows in targets.items():
-        clean = [
-            row for row, of in zip(rows, grams[name], strict=True) if not np.isin(of, known).any()
-        ]
-        kept[name], shared[name] = clean, len(rows) - len(clean)
-    return kept, shared
-
-
-def _grams(ids: Ids) -> Ids:
-    """A hash of each run of `GRAM` tokens."""
-    words = ids.astype(np.uint64)
-    total = np.zeros(max(0, len(words) - GRAM + 1), np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(GRAM if len(total) else 0):
-            total = (total ^ words[place : place + len(total)]) * np.uint64(0x9E3779B97F4A7C15)
-            total ^= total >> np.uint64(29)
-    return total
 
 
 def _offsets(lengths: Ids) -> Ids:
@@ -535,9 +472,8 @@ def setting_of(job: Job, size: str) -> Setting:
     from mixers.training import RATES, Pool, Schedule
 
     arrays, frame, notes = _loaded(job.setting)
-    inflated = notes["proxy_tokens"] / (
-        notes["tokens"] + frame.height
-    )  # each document with its end
+    counted = notes["tokens"] + frame.height  # each document with its end
+    inflated = notes["proxy_tokens"] / counted
     one = Schedule(steps=1, rate=RATES[size])
     steps = max(1, round(job.options.tokens * inflated / one.tokens))
     targets = {
