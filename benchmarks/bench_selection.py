@@ -1,10 +1,11 @@
 """What does it cost to choose a mixture anew over a hundred million documents, and is the choice what was asked?
 
-    make bench-selection         ROWS=100 (millions)  LAKES=…
+    make bench-selection         ROWS=100 (millions)  STAGES=1  LAKES=…
 
 Annotations made by a seeded generator (language, kind, two numbers to rank by, tokens), in parts of a million rows, and
 a mixture of five cells with criteria, cutoffs and ceilings. Timed is the step `select` but for finding its folders: sum
-strata, solve, draw; on Ray, with all cores. Memory is that of the command and all its processes together.
+strata, solve, draw; on Ray, with all cores. With STAGES=2 a second stage ranks the same documents otherwise, so that
+strata are as many as the bins of both together. Memory is that of the command and all its processes together.
 """
 
 from __future__ import annotations
@@ -62,6 +63,18 @@ MIXTURE = Mixture.model_validate(
         ],
     }
 )
+OTHERWISE = MIXTURE.model_copy(
+    update={
+        "cells": [
+            cell.model_copy(
+                update={"criteria": {name: 3 - weight for name, weight in cell.criteria.items()}}
+            )
+            for cell in MIXTURE.cells
+        ]
+    }
+)
+MIXTURES = {"stage": MIXTURE, "later": OTHERWISE}
+STAGES = list(MIXTURES)[: int(os.environ.get("STAGES", "1"))]
 SOURCES = ("web", "code")  # and their kinds
 CODE = 10  # one part of so many
 LANGUAGES = ["eng_Latn", "zho_Hans", "swh_Latn", "deu_Latn", "fra_Latn"]
@@ -85,50 +98,64 @@ def main() -> None:
             pl.read_parquet(job.strata.file_uri(name))["tokens"].sum()
             for name in job.strata.parts()
         )
-        budget = SHARE * supply
-        found = select.solve(job, {"stage": budget}, CAP)
+        budget = SHARE * supply / len(STAGES)
+        solving = time.monotonic()
+        found = select.solve(job, dict.fromkeys(STAGES, budget), CAP)
+        solved = time.monotonic() - solving
         engine.map("select", partial(select.select_group, job), items)
         seconds = time.monotonic() - started - made_in
     drawn = expected = 0.0
     most = 0
     for (part,) in job.groups:
-        folder = job.selections["stage", part.source]
-        chosen = pl.read_parquet(folder.file_uri(part.name), columns=["copies", "expected"])
+        folders = [job.selections[stage, part.source] for stage in STAGES]
+        of_stages = [
+            pl.read_parquet(folder.file_uri(part.name), columns=["copies", "expected"])
+            for folder in folders
+        ]
         tokens = pl.read_parquet(job.tokens[part.source].file_uri(part.name), columns=["n_tokens"])
         split = pl.read_parquet(job.splits[part.source].file_uri(part.name), columns=["split"])
         sizes = (tokens["n_tokens"] + 1) * (split["split"] == "train")
-        drawn += float((sizes * chosen["copies"]).sum())
-        expected += float((sizes * chosen["expected"].fill_null(0).cast(pl.Float64)).sum())
-        most = max(most, int(chosen["copies"].max() or 0))
+        for chosen in of_stages:
+            drawn += float((sizes * chosen["copies"]).sum())
+            expected += float((sizes * chosen["expected"].fill_null(0).cast(pl.Float64)).sum())
+        most = max(most, int(sum(chosen["copies"] for chosen in of_stages).max()))
     rows = PARTS * PART
+    stages = f", {len(STAGES)} stages" if len(STAGES) > 1 else ""
     report(
         "selection",
         [
-            Figure(measure=f"{rows:,} rows: strata", unit="s", ours=summed),
-            Figure(measure=f"{rows:,} rows: in all", unit="s", ours=seconds),
-            Figure(measure="strata", unit="rows on the driver", ours=found.rates.height),
+            Figure(measure=f"{rows:,} rows{stages}: strata", unit="s", ours=summed),
+            Figure(measure=f"{rows:,} rows{stages}: solving", unit="s", ours=solved),
+            Figure(measure=f"{rows:,} rows{stages}: in all", unit="s", ours=seconds),
+            Figure(measure=f"strata{stages}", unit="rows on the driver", ours=found.rates.height),
             Figure(
-                measure="memory of all processes",
+                measure=f"memory of all processes{stages}",
                 unit="GB",
                 ours=seen.peak / 1e9,
                 reference=4.0,
                 beside="the goal",
             ),
             Figure(
-                measure="tokens expected",
+                measure=f"tokens expected{stages}",
                 unit="tokens",
                 ours=expected,
-                reference=budget,
+                reference=budget * len(STAGES),
                 beside="asked",
             ),
             Figure(
-                measure="tokens drawn",
+                measure=f"tokens drawn{stages}",
                 unit="tokens",
                 ours=drawn,
                 reference=expected,
                 beside="expected",
             ),
-            Figure(measure="copies at most", unit="", ours=most, reference=CAP, beside="the cap"),
+            Figure(
+                measure=f"copies at most{stages}",
+                unit="",
+                ours=most,
+                reference=CAP,
+                beside="the cap",
+            ),
         ],
     )
     shutil.rmtree(lake)
@@ -162,9 +189,13 @@ def made(lake: Path) -> select.Job:
             source: {name: at for name in columns if name != "kind"}
             for source, at in of("annotations/made").items()
         },
-        selections={("stage", source): at for source, at in of("selections/made@0/stage").items()},
+        selections={
+            (stage, source): at
+            for stage in STAGES
+            for source, at in of(f"selections/made@0/{stage}").items()
+        },
         kinds=dict(zip(SOURCES, SOURCES, strict=True)),
-        mixtures={"stage": MIXTURE},
+        mixtures={stage: MIXTURES[stage] for stage in STAGES},
         columns=pl.DataFrame(schema=columns | {"source": pl.String}),
         seed=1,
     )
